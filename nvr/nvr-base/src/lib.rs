@@ -1,0 +1,21 @@
+//! Shared nouns of `nvr`: what every crate agrees on.
+//!
+//! Promises: no native code, no threads, no files beyond reading the configuration.
+//! Leaves to others: cameras (`nvr-ingest`), disks (`nvr-store`), sockets (`nvr-gateway`).
+
+pub mod clock;
+pub mod format;
+pub mod gap;
+pub mod id;
+pub mod queue;
+pub mod sample;
+pub mod status;
+pub mod time;
+
+pub use clock::{Clock, FakeClock, SystemClock};
+pub use format::{AudioFormat, Codec, Format, VideoFormat};
+pub use gap::{Gap, GapReason};
+pub use id::{CameraId, IdError, RunEpoch, StreamId, StreamKind};
+pub use sample::{Sample, SampleSink, StreamEvent, Track};
+pub use status::{CameraState, StreamStatus};
+pub use time::{Mono, TICKS_PER_S, Ticks, TimeError, Utc};

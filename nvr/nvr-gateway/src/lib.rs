@@ -1,0 +1,1 @@
+//! The local API: one unix socket, length-prefixed JSON, streamed replies.

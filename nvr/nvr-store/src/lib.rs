@@ -1,0 +1,1 @@
+//! Fragments, segments, journal, sled index, retention, recovery, export.

@@ -49,9 +49,8 @@ impl std::str::FromStr for CameraId {
             return Err(IdError::Length(text.chars().take(CAMERA_ID_LEN_MAX).collect()));
         }
         let first_ok = text.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
-        let rest_ok = text
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_');
+        let rest_ok =
+            text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_');
         if first_ok && rest_ok { Ok(Self(text.into())) } else { Err(IdError::Character(text.into())) }
     }
 }

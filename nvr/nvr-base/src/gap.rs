@@ -46,11 +46,13 @@ pub enum GapReason {
     FootageLost,
     /// Removed by retention.
     Expired,
+    /// A hole that no entry of the journal explains: shown as such, never hidden.
+    Unexplained,
 }
 
 impl GapReason {
     /// All of them, for texts and tests.
-    pub const ALL: [GapReason; 17] = [
+    pub const ALL: [GapReason; 18] = [
         Self::CameraDown,
         Self::CameraStalled,
         Self::CredentialsRefused,
@@ -68,6 +70,7 @@ impl GapReason {
         Self::Reconfigured,
         Self::FootageLost,
         Self::Expired,
+        Self::Unexplained,
     ];
 
     /// Stable text, `camera-down` and the like.
@@ -90,6 +93,7 @@ impl GapReason {
             Self::Reconfigured => "reconfigured",
             Self::FootageLost => "footage-lost",
             Self::Expired => "expired",
+            Self::Unexplained => "unexplained",
         }
     }
 }

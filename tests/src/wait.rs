@@ -1,0 +1,23 @@
+//! Waiting on a condition with a deadline.
+//!
+//! Promises: ends as soon as the condition holds, panics with its name when the deadline passes.
+
+use std::time::{Duration, Instant};
+
+/// How often a condition is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Waits until `condition` gives something, at most `seconds`.
+///
+/// # Panics
+/// When the deadline passes; the message names `what`.
+pub fn until<T>(what: &str, seconds: u64, mut condition: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(seconds);
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "waited {seconds} s in vain for: {what}");
+        std::thread::park_timeout(LOOK_EVERY);
+    }
+}

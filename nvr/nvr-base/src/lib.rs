@@ -7,6 +7,8 @@ pub mod clock;
 pub mod format;
 pub mod gap;
 pub mod id;
+pub mod media_channel;
+pub mod media_protocol;
 pub mod queue;
 pub mod sample;
 pub mod status;

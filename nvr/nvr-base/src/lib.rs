@@ -4,6 +4,7 @@
 //! Leaves to others: cameras (`nvr-ingest`), disks (`nvr-store`), sockets (`nvr-gateway`).
 
 pub mod clock;
+pub mod config;
 pub mod format;
 pub mod gap;
 pub mod id;
@@ -12,6 +13,7 @@ pub mod media_protocol;
 pub mod queue;
 pub mod sample;
 pub mod status;
+pub mod text;
 pub mod time;
 
 pub use clock::{Clock, FakeClock, SystemClock};

@@ -25,3 +25,4 @@ pub use status::{DiskStatus, IndexState, StoreStatus, StreamStoreStatus};
 pub use store::{Store, StreamRecorder};
 pub use timeline::{Hole, Span, Timeline};
 pub use verify::{Finding, FindingKind, VerifyReport};
+pub mod mp4;

@@ -1,0 +1,331 @@
+//! A fragment as bytes: everything before its payload.
+//!
+//! Promises: one pass over the payload for its CRC32C, no copy of it; about 0.06 % over the payload at 4 Mbit/s;
+//! a bit flipped anywhere in the fragment is found by [`super::scan`].
+//! Leaves to others: the payload itself, which the caller writes after the header from [`Fragment::payload`].
+
+use super::fragment::{Fragment, FragmentInfo};
+use super::fragmenter::FRAGMENT_SAMPLES_MAX;
+use super::identity::{FragmentIdentity, ntp_from_utc, set_u32};
+use super::init::{AUDIO_TRACK, VIDEO_TRACK};
+use mp4_atom::{
+    BufMut as _, Encode as _, Mfhd, Moof, Prft, ReferenceTime, Tfdt, Tfhd, Traf, Trun, TrunEntry, TrunSamples,
+};
+use nvr_base::{Mono, RunEpoch, Sample, StreamId, TICKS_PER_S, Ticks, Utc};
+
+/// Longest fragment, bytes: the heaviest unit that is accepted, 8 MiB, and room to spare.
+pub const FRAGMENT_BYTES_MAX: u32 = 16 << 20;
+/// Longest header of a fragment (all before its payload), bytes: 16 bytes a sample and its boxes.
+pub const FRAGMENT_HEADER_LEN_MAX: u32 = 16 * FRAGMENT_SAMPLES_MAX as u32 + 1024;
+
+/// `sample_flags` of a sample a decoder can start at (ISO/IEC 14496-12 §8.8.3.1): depends on no other.
+pub(super) const FLAGS_SYNC: u32 = 0x0200_0000;
+/// `sample_flags` of any other sample: depends on others, is no sync sample.
+pub(super) const FLAGS_NON_SYNC: u32 = 0x0101_0000;
+/// The bit of `sample_flags` that tells the two apart.
+pub(super) const FLAG_IS_NON_SYNC: u32 = 0x0001_0000;
+
+/// Widest difference of two durations of one fragment's sound that is taken for rounding, in units of its rate.
+const AUDIO_ROUNDING_UNITS: u32 = 2;
+
+/// What a fragment's boxes need besides its samples.
+#[derive(Debug, Clone, Copy)]
+pub struct FragmentContext<'a> {
+    /// Whose footage.
+    pub stream: &'a StreamId,
+    /// The run of the recorder that writes it.
+    pub run: RunEpoch,
+    /// Monotonic clock when its first sample came.
+    pub mono: Mono,
+    /// Wall clock when its first sample came.
+    pub utc: Utc,
+    /// Number of the fragment in its segment, from 1.
+    pub sequence: u32,
+    /// Media time zero of the segment: [`Fragment::first_dts`] of its first fragment.
+    pub segment_start: Ticks,
+    /// Rate of the sound, from the segment's format.
+    pub audio_rate_hz: Option<u32>,
+    /// Where the fragment will stand in the file, bytes.
+    pub offset: u64,
+}
+
+/// Why samples cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum EncodeError {
+    /// No samples.
+    #[error("a fragment of {0} has no samples")]
+    Empty(StreamId),
+    /// A time that the boxes cannot hold.
+    #[error(
+        "a {what} of {stream} at {at:?} does not fit a segment that starts at {segment_start:?}: start a new segment"
+    )]
+    Time {
+        /// Decoding time, duration or composition offset.
+        what: &'static str,
+        /// Whose.
+        stream: StreamId,
+        /// Of which sample.
+        at: Ticks,
+        /// Of the segment.
+        segment_start: Ticks,
+    },
+    /// More samples or bytes than the limits.
+    #[error("{what} of {stream} is too large: {size} where at most {max} are written")]
+    TooLarge {
+        /// Fragment, header, parameter set.
+        what: &'static str,
+        /// Whose.
+        stream: String,
+        /// How large.
+        size: u64,
+        /// How large it may be.
+        max: u64,
+    },
+    /// Sound in a segment whose format has none, or parameters that no box can hold.
+    #[error("{what} of {stream} cannot be written: {why}")]
+    Unfit {
+        /// What.
+        what: &'static str,
+        /// Whose.
+        stream: String,
+        /// Why.
+        why: String,
+    },
+    /// The fragments given to an index do not follow one another.
+    #[error("fragment {0} of a segment's index does not begin where the one before it ends")]
+    NotContiguous(usize),
+    /// A box that the box library refuses.
+    #[error("box cannot be written: {0}")]
+    Box(#[from] mp4_atom::Error),
+}
+
+/// Appends all bytes of `fragment` that come before its payload to `out` and returns what an index keeps of it.
+/// The file then holds these bytes and each slice of [`Fragment::payload`], in order.
+/// Boxes: `prft` (ISO/IEC 14496-12 §8.16.5), our `uuid`, `moof` (§8.8.4) and the header of `mdat`.
+///
+/// # Errors
+/// [`EncodeError`] when a time or a size does not fit; `out` may then hold half a header.
+pub fn encode_fragment(
+    fragment: &Fragment,
+    cx: &FragmentContext<'_>,
+    out: &mut Vec<u8>,
+) -> Result<FragmentInfo, EncodeError> {
+    if fragment.samples() == 0 {
+        return Err(EncodeError::Empty(cx.stream.clone()));
+    }
+    check_size("fragment (samples)", cx, fragment.samples() as u64, FRAGMENT_SAMPLES_MAX as u64)?;
+    let base = out.len();
+    let media_time = fragment.start.since(cx.segment_start);
+    let (track, rate) = match (fragment.video.is_empty(), cx.audio_rate_hz) {
+        (true, Some(rate)) => (AUDIO_TRACK, i64::from(rate)),
+        _ => (VIDEO_TRACK, TICKS_PER_S),
+    };
+    let media_time = units(media_time, rate)
+        .and_then(|t| u64::try_from(t).ok())
+        .ok_or_else(|| time("start", cx, fragment.start))?;
+    Prft {
+        reference_track_id: track,
+        ntp_timestamp: ntp_from_utc(cx.utc),
+        media_time,
+        utc_time_semantics: ReferenceTime::RealTime,
+    }
+    .encode(out)?;
+
+    let span = fragment.end.since(fragment.start);
+    let identity = FragmentIdentity {
+        run: cx.run,
+        len: 0,
+        mono: cx.mono,
+        start: fragment.start,
+        span_ticks: u32::try_from(span).map_err(|_| time("duration", cx, fragment.start))?,
+        video_samples: fragment.video.len() as u16, // At most FRAGMENT_SAMPLES_MAX.
+        audio_samples: fragment.audio.len() as u16,
+        keys: fragment.keys,
+        key_first: fragment.key_first,
+        crc: 0,
+    };
+    let (len_at, crc_at) = identity.put(out, cx.stream);
+    let moof_at = out.len() - base;
+
+    let mut moof = moof(fragment, cx)?;
+    let at = out.len();
+    moof.encode(out)?;
+    // Offsets of the payload count from the moof; its length does not depend on them.
+    let payload_at = (out.len() - at + 8) as i64;
+    out.truncate(at);
+    let video_bytes: u64 = fragment.video.iter().map(|s| s.data.len() as u64).sum();
+    for traf in &mut moof.traf {
+        let skip = if traf.tfhd.track_id == AUDIO_TRACK { video_bytes as i64 } else { 0 };
+        for trun in &mut traf.trun {
+            let offset = i32::try_from(payload_at + skip)
+                .map_err(|_| too_large("fragment", cx, video_bytes, FRAGMENT_BYTES_MAX.into()))?;
+            trun.data_offset = Some(offset);
+        }
+    }
+    moof.encode(out)?;
+
+    let header_len = (out.len() - base + 8) as u64;
+    check_size("header of a fragment", cx, header_len, FRAGMENT_HEADER_LEN_MAX.into())?;
+    let len = header_len.saturating_add(fragment.bytes);
+    check_size("fragment", cx, len, FRAGMENT_BYTES_MAX.into())?;
+    out.append_slice(&(fragment.bytes as u32 + 8).to_be_bytes()); // Both fit: checked above.
+    out.append_slice(b"mdat");
+
+    set_u32(out, len_at, len as u32);
+    let header = out.get(base..).unwrap_or_default();
+    let mut crc = super::bytes::crc_around(header, crc_at - base);
+    for data in fragment.payload() {
+        crc = crc32c::crc32c_append(crc, data);
+    }
+    set_u32(out, crc_at, crc);
+    let identity = FragmentIdentity { len: len as u32, crc, ..identity };
+    Ok(identity.info(cx.offset, header_len as u32, moof_at as u16, cx.utc))
+}
+
+fn moof(fragment: &Fragment, cx: &FragmentContext<'_>) -> Result<Moof, EncodeError> {
+    let mut traf = Vec::with_capacity(2);
+    if !fragment.video.is_empty() {
+        traf.push(video_traf(fragment, cx)?);
+    }
+    if !fragment.audio.is_empty() {
+        traf.push(audio_traf(fragment, cx)?);
+    }
+    Ok(Moof { mfhd: Mfhd { sequence_number: cx.sequence }, traf })
+}
+
+fn video_traf(fragment: &Fragment, cx: &FragmentContext<'_>) -> Result<Traf, EncodeError> {
+    let samples = &fragment.video;
+    let duration = |i: usize, s: &Sample| match samples.get(i + 1) {
+        Some(next) => u32::try_from(next.dts.since(s.dts)).ok(),
+        None => Some(fragment.video_last_ticks),
+    };
+    let first = samples.first().and_then(|s| duration(0, s));
+    let even = samples.iter().enumerate().all(|(i, s)| duration(i, s) == first);
+    let all_keys = samples.iter().all(|s| s.key);
+    let keys_within = !all_keys && samples.iter().skip(1).any(|s| s.key);
+    let shifted = samples.iter().any(|s| s.pts != s.dts);
+    let mut entries = Vec::with_capacity(samples.len());
+    for (i, s) in samples.iter().enumerate() {
+        let flags = match (keys_within, s.key) {
+            (true, true) => Some(FLAGS_SYNC),
+            (true, false) => Some(FLAGS_NON_SYNC),
+            (false, key) => (key && i == 0 && !all_keys).then_some(FLAGS_SYNC),
+        };
+        let offset = i32::try_from(s.pts.since(s.dts)).map_err(|_| time("composition offset", cx, s.dts))?;
+        entries.push(TrunEntry {
+            duration: if even {
+                None
+            } else {
+                Some(duration(i, s).ok_or_else(|| time("duration", cx, s.dts))?)
+            },
+            size: Some(size(s, cx)?),
+            flags,
+            cts: shifted.then_some(offset.into()),
+        });
+    }
+    let default_duration =
+        if even { Some(first.ok_or_else(|| time("duration", cx, fragment.start))?) } else { None };
+    let default_flags = if all_keys { FLAGS_SYNC } else { FLAGS_NON_SYNC };
+    let dts = samples.first().map_or(fragment.start, |s| s.dts);
+    let tfdt = u64::try_from(dts.since(cx.segment_start)).map_err(|_| time("decoding time", cx, dts))?;
+    Ok(traf(VIDEO_TRACK, tfdt, default_duration, default_flags, entries))
+}
+
+fn audio_traf(fragment: &Fragment, cx: &FragmentContext<'_>) -> Result<Traf, EncodeError> {
+    let samples = &fragment.audio;
+    let rate = i64::from(cx.audio_rate_hz.ok_or_else(|| EncodeError::Unfit {
+        what: "sound",
+        stream: cx.stream.to_string(),
+        why: "the segment's format has none: start a new segment".into(),
+    })?);
+    let at = |t: Ticks| units(t.since(cx.segment_start), rate).ok_or_else(|| time("decoding time", cx, t));
+    let mut entries = Vec::with_capacity(samples.len());
+    let (mut shortest, mut longest, mut total) = (u32::MAX, 0, 0_u64);
+    for (i, s) in samples.iter().enumerate() {
+        let end = match samples.get(i + 1) {
+            Some(next) => next.dts,
+            None => s.dts.plus(fragment.audio_last_ticks.into()),
+        };
+        let duration = u32::try_from(at(end)? - at(s.dts)?).map_err(|_| time("duration", cx, s.dts))?;
+        (shortest, longest, total) =
+            (shortest.min(duration), longest.max(duration), total + u64::from(duration));
+        entries.push(TrunEntry {
+            duration: Some(duration),
+            size: Some(size(s, cx)?),
+            flags: None,
+            cts: None,
+        });
+    }
+    // A frame of sound lasts the same each time; ticks of 1/90,000 s round it. The next fragment's tfdt is exact.
+    let even = longest - shortest.min(longest) <= AUDIO_ROUNDING_UNITS;
+    let count = entries.len().max(1) as u64;
+    if even {
+        entries.iter_mut().for_each(|e| e.duration = None);
+    }
+    let default_duration = even.then_some(((total + count / 2) / count) as u32);
+    let dts = samples.first().map_or(fragment.start, |s| s.dts);
+    let tfdt = u64::try_from(at(dts)?).map_err(|_| time("decoding time", cx, dts))?;
+    Ok(traf(AUDIO_TRACK, tfdt, default_duration, FLAGS_SYNC, entries))
+}
+
+fn traf(
+    track_id: u32,
+    tfdt: u64,
+    default_duration: Option<u32>,
+    default_flags: u32,
+    mut entries: Vec<TrunEntry>,
+) -> Traf {
+    // One size for all (G.711): the run needs no sizes of its own.
+    let first = entries.first().and_then(|e| e.size);
+    let even = entries.len() > 1 && entries.iter().all(|e| e.size == first);
+    if even {
+        entries.iter_mut().for_each(|e| e.size = None);
+    }
+    let bare = entries.iter().skip(1).all(|e| *e == TrunEntry::default())
+        && entries.first().is_some_and(|e| TrunEntry { flags: None, ..*e } == TrunEntry::default());
+    let samples = if bare {
+        TrunSamples::Inherited {
+            count: entries.len() as u32,
+            first_flags: entries.first().and_then(|e| e.flags),
+        }
+    } else {
+        TrunSamples::Explicit(entries)
+    };
+    Traf {
+        tfhd: Tfhd {
+            track_id,
+            default_sample_duration: default_duration,
+            default_sample_size: first.filter(|_| even),
+            default_sample_flags: Some(default_flags),
+            default_base_is_moof: true,
+            ..Tfhd::default()
+        },
+        tfdt: Some(Tfdt { base_media_decode_time: tfdt }),
+        trun: vec![Trun { data_offset: Some(0), samples }],
+        ..Traf::default()
+    }
+}
+
+/// `ticks` in units of `rate` a second, to the nearest.
+pub(super) fn units(ticks: i64, rate: i64) -> Option<i64> {
+    let whole = i128::from(ticks) * i128::from(rate);
+    let per_s = i128::from(TICKS_PER_S);
+    i64::try_from((whole + per_s / 2).div_euclid(per_s)).ok()
+}
+
+fn size(sample: &Sample, cx: &FragmentContext<'_>) -> Result<u32, EncodeError> {
+    let len = sample.data.len() as u64;
+    u32::try_from(len).map_err(|_| too_large("sample", cx, len, FRAGMENT_BYTES_MAX.into()))
+}
+
+fn time(what: &'static str, cx: &FragmentContext<'_>, at: Ticks) -> EncodeError {
+    EncodeError::Time { what, stream: cx.stream.clone(), at, segment_start: cx.segment_start }
+}
+
+fn too_large(what: &'static str, cx: &FragmentContext<'_>, size: u64, max: u64) -> EncodeError {
+    EncodeError::TooLarge { what, stream: cx.stream.to_string(), size, max }
+}
+
+fn check_size(what: &'static str, cx: &FragmentContext<'_>, size: u64, max: u64) -> Result<(), EncodeError> {
+    if size > max { Err(too_large(what, cx, size, max)) } else { Ok(()) }
+}

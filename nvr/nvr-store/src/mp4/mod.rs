@@ -1,0 +1,36 @@
+//! Samples into bytes and bytes back into knowledge: fragmented MP4 segments, their scan, their export.
+//!
+//! Promises: pure: no threads, no clock, no files but through [`ReadAt`]; hostile bytes never panic and never
+//! allocate more than a named limit.
+//! Leaves to others: when to write, flush, roll and delete (`nvr-store`'s writer, recovery and retention).
+//!
+//! A segment is `ftyp moov uuid(segment identity)`, then fragments `prft uuid(fragment identity) moof mdat`, then,
+//! once closed in good order, `uuid(index) mfra`.
+
+mod bytes;
+pub mod encode;
+pub mod entry;
+pub mod export;
+pub mod fragment;
+pub mod fragmenter;
+pub mod identity;
+pub mod init;
+pub mod key;
+pub mod name;
+pub mod read;
+pub mod samples;
+pub mod scan;
+pub mod trailer;
+mod trak;
+
+pub use encode::{EncodeError, FragmentContext, encode_fragment};
+pub use export::{ExportError, ExportFile, ExportGap, ExportPlan, SegmentSource, plan};
+pub use fragment::{Fragment, FragmentInfo};
+pub use fragmenter::{FragmentLimits, Fragmenter};
+pub use init::{InitContext, encode_init};
+pub use key::{KeyRef, key_before};
+pub use name::{NameError, SegmentName};
+pub use read::ReadAt;
+pub use samples::{SampleRef, samples};
+pub use scan::{Depth, ScanError, SegmentScan, Tail, scan, scan_bytes};
+pub use trailer::encode_trailer;

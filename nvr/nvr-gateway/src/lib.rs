@@ -14,5 +14,5 @@ pub mod server;
 pub use client::{Client, ClientError};
 pub use peer::Peer;
 pub use request::{Command, Reply, ReplySink, Request, SinkClosed};
-pub use role::{Role, Roles};
+pub use role::Roles;
 pub use server::{Operations, Server, ServerError};

@@ -1,61 +1,23 @@
-//! Roles, and what each may ask.
+//! What each role may ask.
 //!
 //! Promises: pure; a command without a rule does not compile; what is not allowed is refused by name.
 //! Leaves to others: who has which role (the configuration's `[server.roles]`).
 
 use crate::peer::Peer;
 use crate::request::Command;
-use std::collections::{BTreeMap, BTreeSet};
+use nvr_base::config::{Role, Server};
 
-/// What a person is to the box.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Role {
-    /// Sees states.
-    Viewer,
-    /// Watches, exports, protects footage.
-    Operator,
-    /// Installs and repairs.
-    Technician,
-    /// Data protection and ethics committee: sees everything that was done.
-    Auditor,
-    /// Everything.
-    Administrator,
-}
-
-impl Role {
-    /// The configuration's word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Viewer => "viewer",
-            Self::Operator => "operator",
-            Self::Technician => "technician",
-            Self::Auditor => "auditor",
-            Self::Administrator => "administrator",
-        }
-    }
-}
-
-impl std::str::FromStr for Role {
-    type Err = ();
-    fn from_str(text: &str) -> Result<Self, ()> {
-        [Self::Viewer, Self::Operator, Self::Technician, Self::Auditor, Self::Administrator]
-            .into_iter()
-            .find(|r| r.as_str() == text)
-            .ok_or(())
-    }
-}
-
-/// Who has which roles.
-#[derive(Debug, Clone, Default)]
+/// Who may do what, from the configuration and the daemon's own account.
+#[derive(Debug, Clone)]
 pub struct Roles {
-    by_account: BTreeMap<String, BTreeSet<Role>>,
+    server: Server,
     owner_uid: u32,
 }
 
 impl Roles {
-    /// The account of `owner_uid` (the daemon's own) and root are administrators; others by `by_account`.
-    pub fn new(owner_uid: u32, by_account: BTreeMap<String, BTreeSet<Role>>) -> Self {
-        Self { by_account, owner_uid }
+    /// The account of `owner_uid` (the daemon's own) and root are administrators; others as `server` says.
+    pub fn new(owner_uid: u32, server: Server) -> Self {
+        Self { server, owner_uid }
     }
 
     /// Whether `peer` may ask `command`.
@@ -64,13 +26,9 @@ impl Roles {
     /// A sentence that names the account, the command and the roles that would do.
     pub fn may(&self, peer: &Peer, command: &Command) -> Result<(), String> {
         let (name, allowed) = rule(command);
-        let admin = peer.uid == 0 || peer.uid == self.owner_uid;
-        let has = self.by_account.get(&peer.account);
-        let ok = admin
-            || has.is_some_and(|roles| {
-                roles.contains(&Role::Administrator) || allowed.iter().any(|r| roles.contains(r))
-            });
-        if ok {
+        let has = self.server.roles_of(&peer.account);
+        let admin = peer.uid == 0 || peer.uid == self.owner_uid || has.contains(&Role::Administrator);
+        if admin || allowed.iter().any(|r| has.contains(r)) {
             return Ok(());
         }
         let wanted = allowed.iter().map(|r| r.as_str()).collect::<Vec<_>>().join(", ");
@@ -102,16 +60,14 @@ mod tests {
     use super::*;
 
     fn check(account: &str, uid: u32, command: Command, allowed: bool) {
-        let roles = Roles::new(
-            990,
-            BTreeMap::from([
-                ("guard".into(), BTreeSet::from([Role::Viewer])),
-                ("dpo".into(), BTreeSet::from([Role::Auditor])),
-                ("chief".into(), BTreeSet::from([Role::Administrator])),
-            ]),
-        );
+        let roles = [(Role::Viewer, "guard"), (Role::Auditor, "dpo"), (Role::Administrator, "chief")];
+        let server = Server {
+            socket: "/run/nvr.sock".into(),
+            socket_is_default: false,
+            roles: roles.into_iter().map(|(r, a)| (r, vec![a.to_owned()])).collect(),
+        };
         let peer = Peer { uid, account: account.into() };
-        assert_eq!(roles.may(&peer, &command).is_ok(), allowed, "{account} {command:?}");
+        assert_eq!(Roles::new(990, server).may(&peer, &command).is_ok(), allowed, "{account} {command:?}");
     }
 
     #[test]

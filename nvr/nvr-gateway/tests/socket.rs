@@ -1,7 +1,6 @@
 //! Client and server over a real socket.
 
 use nvr_gateway::{Client, ClientError, Command, Operations, Peer, ReplySink, Roles, Server, SinkClosed};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 struct Echo;
@@ -27,7 +26,10 @@ impl Operations for Echo {
     }
 
     fn roles(&self) -> Roles {
-        Roles::new(Peer::own().uid, BTreeMap::new())
+        Roles::new(
+            Peer::own().uid,
+            nvr_base::config::Server { socket: "/run/nvr.sock".into(), socket_is_default: true, roles: Default::default() },
+        )
     }
 }
 

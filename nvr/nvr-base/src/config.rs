@@ -99,3 +99,6 @@ impl Config {
         claim::resolve(&mut self.claims, folder);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,6 +27,17 @@ pub enum CameraState {
 }
 
 impl CameraState {
+    /// All of them, for texts and tests.
+    pub const ALL: [CameraState; 7] = [
+        Self::Connecting,
+        Self::Live,
+        Self::Stalled,
+        Self::Backoff,
+        Self::CredentialsRefused,
+        Self::UnsupportedCodec,
+        Self::Stopped,
+    ];
+
     /// Stable text, the same as in JSON.
     pub fn as_str(self) -> &'static str {
         match self {

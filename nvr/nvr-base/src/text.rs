@@ -186,3 +186,135 @@ pub fn printable(text: &str) -> String {
     };
     text.chars().filter(|c| !hidden(*c)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::FindingId;
+    use crate::{CameraState, GapReason};
+    use fluent_bundle::FluentResource;
+    use std::collections::BTreeSet;
+
+    /// Every id and `id.attribute` of the sources; panics on what does not parse.
+    fn ids(sources: &[&str]) -> BTreeSet<String> {
+        let mut ids = BTreeSet::new();
+        for source in sources {
+            // Counted from the text itself, so that an entry the parser skipped is missed below.
+            let resource = FluentResource::try_new((*source).to_owned()).map_err(|(_, e)| e).unwrap();
+            let mut message = String::new();
+            for line in source.lines() {
+                let Some((name, _)) = line.split_once(" =") else { continue };
+                if let Some(attribute) = name.strip_prefix("    .") {
+                    ids.insert(format!("{message}.{attribute}"));
+                } else if name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+                    message = name.to_owned();
+                    assert!(ids.insert(message.clone()), "{name} twice");
+                }
+            }
+            assert!(resource.entries().count() > 0);
+        }
+        ids
+    }
+
+    #[test]
+    fn both_languages_have_the_same_ids() {
+        assert_eq!(ids(&EN), ids(&FR));
+    }
+
+    #[test]
+    fn everything_that_is_shown_has_a_text_in_both_languages() {
+        let mut wanted: Vec<String> = Vec::new();
+        wanted.extend(GapReason::ALL.iter().map(|r| format!("gap-{r}")));
+        wanted.extend(CameraState::ALL.iter().map(|s| format!("state-{}", s.as_str())));
+        wanted.extend(FindingId::ALL.iter().flat_map(|f| [f.text_id(), format!("{}.remedy", f.text_id())]));
+        for sources in [EN, FR] {
+            let ids = ids(&sources);
+            let missing: Vec<_> = wanted.iter().filter(|id| !ids.contains(*id)).collect();
+            assert!(missing.is_empty(), "{missing:?}");
+        }
+    }
+
+    #[test]
+    fn every_text_is_formatted_without_errors() {
+        let names: BTreeSet<&str> =
+            EN.iter().chain(&FR).flat_map(|s| s.split("{ $").skip(1)).map(name).collect();
+        let mut args = FluentArgs::new();
+        for name in &names {
+            args.set(*name, FluentValue::from(2));
+        }
+        for (locale, sources) in [(Locale::En, EN), (Locale::Fr, FR)] {
+            let bundle = bundle(locale, &sources);
+            for id in ids(&sources) {
+                let (message, attribute) =
+                    id.split_once('.').map_or((id.as_str(), None), |(m, a)| (m, Some(a)));
+                let message = bundle.get_message(message).unwrap_or_else(|| panic!("{id} does not parse"));
+                let pattern = match attribute {
+                    None => message.value(),
+                    Some(name) => message.get_attribute(name).map(|a| a.value()),
+                };
+                let mut errors = Vec::new();
+                let text = bundle.format_pattern(pattern.unwrap(), Some(&args), &mut errors);
+                assert!(errors.is_empty() && !text.trim().is_empty(), "{locale:?} {id}: {errors:?}");
+            }
+        }
+        fn name(rest: &str) -> &str {
+            rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default()
+        }
+    }
+
+    #[test]
+    fn locales() {
+        for (all, messages, lang, expected) in [
+            ("", "", "", Locale::En),
+            ("", "", "fr_FR.UTF-8", Locale::Fr),
+            ("", "fr", "en_US", Locale::Fr),
+            ("C", "fr", "fr", Locale::En),
+            ("", "de_DE", "fr_FR", Locale::En),
+            ("fr@euro", "", "", Locale::Fr),
+        ] {
+            let value = |name: &str| {
+                let value = match name {
+                    "LC_ALL" => all,
+                    "LC_MESSAGES" => messages,
+                    _ => lang,
+                };
+                Some(value.to_owned())
+            };
+            assert_eq!(Locale::from_variables(value), expected, "{all} {messages} {lang}");
+        }
+    }
+
+    #[test]
+    fn english_stands_in_and_ids_stand_out() {
+        let texts = Texts { bundles: vec![bundle(Locale::Fr, &[]), bundle(Locale::En, &EN)] };
+        assert_eq!(texts.text("gap-disk-full", &[]), "disk full");
+        assert_eq!(texts.text("no-such-text", &[]), "no-such-text");
+        assert_eq!(Texts::new(Locale::Fr).text("gap-disk-full", &[]), "disque plein");
+    }
+
+    #[test]
+    fn numbers_choose_words() {
+        let summary = |locale, n: u32| {
+            let args = [("cameras", Arg::from(n)), ("errors", Arg::from(n)), ("warnings", Arg::from(n))];
+            Texts::new(locale).text("check-summary", &args)
+        };
+        assert_eq!(summary(Locale::En, 0), "0 cameras, 0 errors, 0 warnings");
+        assert_eq!(summary(Locale::En, 1), "1 camera, 1 error, 1 warning");
+        assert_eq!(summary(Locale::Fr, 0), "0 caméra, 0 erreur, 0 avertissement");
+        assert_eq!(summary(Locale::Fr, 2000), "2000 caméras, 2000 erreurs, 2000 avertissements");
+    }
+
+    #[test]
+    fn nothing_steers_a_terminal() {
+        for (text, expected) in [
+            ("plain é 日本", "plain é 日本"),
+            ("a\u{1b}[2Jb\r\n\t\0", "a[2Jb"),
+            ("a\u{9b}31m\u{7f}", "a31m"),
+            ("abc\u{202e}cba\u{200b}\u{2066}\u{feff}", "abccba"),
+        ] {
+            assert_eq!(printable(text), expected);
+        }
+        let path = Arg::Text("\u{1b}]0;x\u{7}".into());
+        assert!(!Texts::new(Locale::En).text("check-socket", &[("path", path)]).contains('\u{1b}'));
+    }
+}

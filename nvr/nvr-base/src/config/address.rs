@@ -60,13 +60,20 @@ impl Address {
                 AddressFault::Bad
             });
         };
-        if url.password().is_some() {
+        // The same for one that leaves an address of a host called like the user: `rtsp://user:#secret@host/`.
+        let after = text.split_once("://").map_or("", |(_, rest)| rest);
+        let authority = after.split(['/', '?', '#']).next().unwrap_or_default();
+        let cut_short = after.contains('@') && (authority.ends_with(':') || url.fragment().is_some());
+        if url.password().is_some() || cut_short {
             return Err(AddressFault::Password);
         }
         if url.scheme() != "rtsp" {
             return Err(AddressFault::Scheme(url.scheme().to_owned()));
         }
-        if url.host_str().is_none_or(str::is_empty) || text.chars().any(char::is_control) {
+        if url.host_str().is_none_or(str::is_empty)
+            || url.fragment().is_some()
+            || text.chars().any(char::is_control)
+        {
             return Err(AddressFault::Bad);
         }
         let user = Some(percent_decoded(url.username()).ok_or(AddressFault::Bad)?).filter(|u| !u.is_empty());
@@ -180,6 +187,10 @@ mod tests {
         check("rtsp://a:b@host/", Err(Password));
         check("http://a:b@host/", Err(Password));
         check("rtsp://a:b/c#@host/", Err(Password));
+        check("rtsp://a:#c@host/", Err(Password));
+        check("rtsp://a:/c@host/", Err(Password));
+        check("rtsp://a:?c@host/", Err(Password));
+        check("rtsp://host/#part", Err(Bad));
         check("rtsps://host/", Err(Scheme("rtsps".into())));
         check("file:///etc/passwd", Err(Scheme("file".into())));
         check("10.0.0.4/stream", Err(Bad));

@@ -12,8 +12,9 @@ use nvr_base::Ticks;
 /// Deepest reordering that a decoder must allow for (H.264 §A.3.1: `MaxDpbFrames`).
 pub const REORDER_MAX: u8 = 16;
 
-/// Frames are assumed this far apart while fewer than the depth have been seen: 40 ms.
-const SPACING_TICKS: i64 = 3_600;
+/// Decoding starts this long, 0.4 s, before the first presentation time for each frame of depth: the first
+/// frame may be one that several frames precede in output order.
+const SPACING_TICKS: i64 = 36_000;
 
 /// The presentation time fell behind what the depth allows: the depth was too small.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,9 +107,10 @@ mod tests {
     #[test]
     fn decoding_times() {
         check(0, &[0, 1, 2, 5, 6], Ok(&[0, 1, 2, 5, 6]));
-        check(1, &[0, 3, 1, 2, 6, 4, 5, 9], Ok(&[-1, 0, 1, 2, 3, 4, 5, 6]));
-        check(2, &[0, 4, 2, 1, 3, 8, 6, 5, 7], Ok(&[-2, -1, 0, 1, 2, 3, 4, 5, 6]));
-        check(2, &[0, 1, 2, 3], Ok(&[-2, -1, 0, 1]));
+        check(1, &[0, 3, 1, 2, 6, 4, 5, 9], Ok(&[-10, 0, 1, 2, 3, 4, 5, 6]));
+        check(2, &[0, 4, 2, 1, 3, 8, 6, 5, 7], Ok(&[-20, -10, 0, 1, 2, 3, 4, 5, 6]));
+        check(2, &[0, 1, 2, 3], Ok(&[-20, -10, 0, 1]));
+        check(1, &[3, 1, 2, 6, 4, 5], Ok(&[-7, 1, 2, 3, 4, 5]));
         check(0, &[0, 3, 1], Err(2));
         check(1, &[0, 4, 2, 1], Err(3));
     }

@@ -188,7 +188,7 @@ fn describe(name: &str, step: &str, error: &retina::Error, has_user: bool) -> Fa
             FailureKind::Broken,
             format!("{step}: the camera does not offer this transport; set transport to the other of tcp and udp"),
         ),
-        (Some(status), _) => (FailureKind::Broken, format!("{step} failed with status {status}: {text}")),
+        (Some(status @ 300..), _) => (FailureKind::Broken, format!("{step} failed with status {status}: {text}")),
         (None, ErrorKind::Connect) => {
             (FailureKind::Down, format!("{text}; check that the camera is on and its address is right"))
         }
@@ -203,7 +203,7 @@ fn describe(name: &str, step: &str, error: &retina::Error, has_user: bool) -> Fa
         (None, ErrorKind::InvalidArgument) => {
             (FailureKind::Broken, format!("the address cannot be used: {text}; correct it"))
         }
-        (None, _) => (
+        _ => (
             FailureKind::Broken,
             format!("{step}: what the camera sends cannot be used ({text}); restart it or update its firmware"),
         ),

@@ -400,7 +400,7 @@ impl Display for UdpStreamContext {
             self.local_rtp_port + 1,
             self.peer_ip,
             self.peer_rtp_port,
-            self.peer_rtp_port + 1
+            self.peer_rtp_port.saturating_add(1)
         )
     }
 }

@@ -1731,7 +1731,7 @@ impl Session<Described> {
                     .map_err(|e| wrap!(ErrorInt::ConnectError(e)))?;
                 sockets
                     .rtcp
-                    .connect(SocketAddr::new(source, server_port + 1))
+                    .connect(SocketAddr::new(source, server_port.saturating_add(1)))
                     .await
                     .map_err(|e| wrap!(ErrorInt::ConnectError(e)))?;
                 punch_firewall_hole(&sockets)

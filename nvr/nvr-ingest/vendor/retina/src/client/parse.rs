@@ -501,22 +501,12 @@ pub(crate) struct SetupResponse {
     pub(crate) server_port: Option<u16>,
 }
 
+/// Parses the RTP port. Some servers do not use the next port for RTCP; the RTP port is what counts.
 fn parse_server_port(server_port: &str) -> Result<u16, ()> {
-    if let Some((a, b)) = server_port.split_once('-') {
-        let a = u16::from_str_radix(a, 10).map_err(|_| ())?;
-        let b = u16::from_str_radix(b, 10).map_err(|_| ())?;
-        if a.checked_add(1) != Some(b) {
-            // It's unclear what a non-consecutive range means.
-            return Err(());
-        }
-        return Ok(a);
-    }
-
-    // Not returning a range is allowed by RFC 2326's grammar, but I'm not sure
-    // what it means. RTSP 2.0 allows "RTCP-mux" for using a single port for
-    // both RTP and RTCP, but it's only by client request, and RTSP 1.0 doesn't
-    // reference this.
-    Err(())
+    let rtp = server_port
+        .split_once('-')
+        .map_or(server_port, |(rtp, _)| rtp);
+    rtp.parse().map_err(|_| ())
 }
 
 /// Parses a `SETUP` response.

@@ -5,7 +5,7 @@
 //! Leaves to others: what the bytes mean (`media_protocol`), waiting (the recorder polls, the child blocks).
 
 use crate::media_protocol::{
-    FromChild, INLINE_LEN_MAX, MESSAGE_LEN_MAX, ProtocolError, SAMPLE_LEN_MAX, decode_from_child, encode,
+    FromChild, INLINE_LEN_MAX, ProtocolError, SAMPLE_LEN_MAX, decode_from_child, encode,
 };
 use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::io::Errno;
@@ -128,7 +128,7 @@ impl MediaChannel {
         }
     }
 
-    /// Takes one datagram into `buffer` (at least [`MESSAGE_LEN_MAX`] bytes) and its descriptor, without waiting.
+    /// Takes one datagram into `buffer` (at least [`crate::media_protocol::MESSAGE_LEN_MAX`] bytes) and its descriptor, without waiting.
     /// Returns the datagram's length.
     ///
     /// # Errors
@@ -207,6 +207,7 @@ fn read_memfd(memfd: OwnedFd, len: usize) -> Result<Vec<u8>, ChannelError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media_protocol::MESSAGE_LEN_MAX;
     use crate::time::Mono;
 
     fn receive(ours: &MediaChannel) -> Result<(FromChild, Vec<u8>), ChannelError> {

@@ -26,20 +26,6 @@ pub const SIDE_PX_MAX: u16 = 8192;
 /// Layers a sandbox report may name.
 pub const LAYERS_MAX: usize = 8;
 
-/// Which of the formats a device offers is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum FormatWish {
-    /// The best the device has: H.264, else MJPEG, else raw pictures encoded here.
-    #[default]
-    Any,
-    /// H.264 made by the device.
-    H264,
-    /// MJPEG made by the device.
-    Mjpeg,
-    /// Raw pictures, encoded to H.264 here.
-    Raw,
-}
-
 /// What the child is to capture.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
@@ -51,8 +37,8 @@ pub struct Start {
     pub height: u16,
     /// Wanted frames per second; 0: 25.
     pub fps: u16,
-    /// Wanted format.
-    pub wish: FormatWish,
+    /// Wanted V4L2 pixel format (`MJPG`, `YUYV`, …); `None`: the best the device has.
+    pub fourcc: Option<[u8; 4]>,
     /// Bit rate of the encoder, kbit/s; 0: from picture size and frame rate.
     pub kbit_s: u32,
 }

@@ -103,7 +103,7 @@ fn the_recorders_messages() {
         width: 640,
         height: 360,
         fps: 10,
-        wish: FormatWish::Raw,
+        fourcc: Some(*b"YUYV"),
         kbit_s: 500,
     };
     for message in [ToChild::Start(start.clone()), ToChild::Stop] {

@@ -1,1 +1,19 @@
-//! The only crate linking GStreamer and v4l: capture and encode in a sandboxed child process.
+//! Capture and encode V4L2 cameras, in a sandboxed child process of the recorder.
+//!
+//! Promises: the only crate linking GStreamer and v4l; camera bytes are touched only behind the sandbox; whatever is
+//!   lost is said. Data flow: `device` → `choice` → `sandbox` → `capture` → `loss` → (`jpeg` | `annexb` | `encoder`)
+//!   → `output` → the recorder.
+//! Leaves to others: starting the child, restarting it, and gaps (`nvr-ingest`), the protocol (`nvr-base`).
+
+pub mod annexb;
+pub mod capture;
+pub mod child;
+pub mod choice;
+pub mod device;
+pub mod encoder;
+pub mod failure;
+pub mod jpeg;
+pub mod loss;
+pub mod output;
+pub mod sandbox;
+pub mod syscalls;

@@ -1,0 +1,65 @@
+//! The real binary, started as the recorder starts it, on what is no camera.
+//!
+//! Promises: every way of starting it wrongly gives a typed end and a sentence.
+//! Leaves to others: real devices (`tests/vm`).
+
+use command_fds::{CommandFdExt, FdMapping};
+use nvr_base::media_channel::{ChannelError, MediaChannel};
+use nvr_base::media_protocol::{FatalCause, FromChild, MESSAGE_LEN_MAX, Start, ToChild};
+use rustix::event::{PollFd, PollFlags, poll};
+use std::process::{Child, Command, Stdio};
+
+fn spawn() -> (MediaChannel, Child) {
+    let (ours, theirs) = MediaChannel::pair().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nvr-media"));
+    command.arg("capture").stdin(Stdio::null());
+    command.fd_mappings(vec![FdMapping { parent_fd: theirs, child_fd: 3 }]).unwrap();
+    (ours, command.spawn().unwrap())
+}
+
+fn receive(channel: &MediaChannel) -> Result<FromChild, ChannelError> {
+    poll(&mut [PollFd::new(channel, PollFlags::IN)], None).unwrap();
+    channel.receive_from_child(&mut vec![0; MESSAGE_LEN_MAX]).map(|(message, _)| message)
+}
+
+/// Sends `orders` and expects one `Fatal` of `cause` with `word` in its sentence, and exit code 1.
+fn check(orders: &[ToChild], cause: FatalCause, word: &str) {
+    let (channel, mut child) = spawn();
+    for order in orders {
+        channel.send(order).unwrap();
+    }
+    let message = receive(&channel).unwrap();
+    let FromChild::Fatal { cause: got, what } = &message else { panic!("{message:?}") };
+    assert_eq!(*got, cause, "{what}");
+    assert!(what.contains(word), "{what}");
+    assert!(matches!(receive(&channel), Err(ChannelError::Closed)));
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
+fn start(device: &str) -> ToChild {
+    ToChild::Start(Start { device: device.into(), width: 0, height: 0, fps: 0, fourcc: None, kbit_s: 0 })
+}
+
+#[test]
+fn what_is_no_camera_is_named() {
+    check(&[start("/dev/v4l/by-path/nowhere")], FatalCause::Gone, "plug the camera in");
+    check(&[start("/dev/null")], FatalCause::Unsupported, "/dev/null: the device offers no");
+    check(&[start("a\0b")], FatalCause::Unsupported, "zero byte");
+    check(&[ToChild::Stop], FatalCause::Internal, "stopped before");
+}
+
+#[test]
+fn a_recorder_that_goes_away_ends_it() {
+    let (channel, mut child) = spawn();
+    drop(channel);
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn a_person_who_starts_it_is_told() {
+    for arguments in [&["capture"][..], &[], &["play"]] {
+        let out = Command::new(env!("CARGO_BIN_EXE_nvr-media")).args(arguments).output().unwrap();
+        assert_eq!(out.status.code(), Some(2));
+        assert!(String::from_utf8_lossy(&out.stderr).contains("nvr serve"), "{arguments:?}");
+    }
+}

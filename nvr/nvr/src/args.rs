@@ -60,8 +60,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
 
     /// Show what every camera is doing
-    #[command(after_help = "Example:\n  nvr status --json")]
-    Status,
+    #[command(after_help = "Examples:\n  nvr status --json\n  nvr status --watch")]
+    Status(StatusArgs),
 
     /// Show what is recorded of a camera, and what is not and why
     #[command(
@@ -125,6 +125,14 @@ pub(crate) struct CheckArgs {
     pub(crate) probe: bool,
 }
 
+/// `nvr status`.
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// Show it again every second, until interrupted
+    #[arg(long)]
+    pub(crate) watch: bool,
+}
+
 /// Main or sub-stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum StreamArg {
@@ -144,7 +152,7 @@ impl From<StreamArg> for StreamKind {
 }
 
 /// `nvr timeline`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct TimelineArgs {
     /// Camera id
     #[arg(long, value_name = "ID")]
@@ -161,7 +169,7 @@ pub(crate) struct TimelineArgs {
 }
 
 /// `nvr export`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ExportArgs {
     /// Camera id
     #[arg(long, value_name = "ID")]
@@ -184,7 +192,7 @@ pub(crate) struct ExportArgs {
 }
 
 /// `nvr lock` and `nvr unlock`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct LockArgs {
     /// Camera id; both of its streams
     #[arg(long, value_name = "ID")]
@@ -201,7 +209,7 @@ pub(crate) struct LockArgs {
 }
 
 /// `nvr picture`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct PictureArgs {
     /// Camera id
     #[arg(long, value_name = "ID")]
@@ -259,6 +267,9 @@ pub(crate) struct BenchRecordArgs {
     /// How the cameras send
     #[arg(long, value_enum, default_value = "frame")]
     pub(crate) pacing: PacingArg,
+    /// Folder on the disk to measure; the footage in it is removed afterwards
+    #[arg(long, value_name = "DIR", default_value_os_t = std::env::temp_dir())]
+    pub(crate) dir: PathBuf,
 }
 
 /// `nvr testcam`.
@@ -362,6 +373,7 @@ mod tests {
             "nvr check --config F",
             "nvr check --config F --probe --json",
             "nvr status --config F --json",
+            "nvr status --watch",
             "nvr timeline --config F --camera gate --json",
             "nvr timeline --config F --camera gate --json --stream sub --from T1 --to T2",
             "nvr timeline --camera gate --from T1",
@@ -372,7 +384,7 @@ mod tests {
             "nvr lock --camera gate --from T1 --to T2 --reason request",
             "nvr unlock --camera gate --from T1 --to T2 --reason request",
             "nvr bench record --cameras 50 --kbps 4000 --seconds 60 --json",
-            "nvr bench record --cameras 50 --kbps 4000 --seconds 60 --pacing packet",
+            "nvr bench record --cameras 50 --kbps 4000 --seconds 60 --pacing packet --dir /tmp",
             "nvr testcam --file F --count 2 --port 8554",
             "nvr testcam --file F --count 2 --port 8554 --quirk long-gop --quirk 401-lock",
             "nvr picture --camera gate --at T1 --out gate.jpg",

@@ -27,6 +27,41 @@ check-stream-audio = { $stream }: { $address }, kept { $days } days, with sound 
 check-stopped = { $camera }: not recorded
 probe-failed = { $stream }: no answer: { $why }
 probe-sends = { $stream }: sends { $codec } { $width }×{ $height }
-probe-audio-discarded = { $stream }: sends { $codec } { $width }×{ $height } and sound ({ $audio }); the sound is discarded
-probe-audio-stored = { $stream }: sends { $codec } { $width }×{ $height } and sound ({ $audio }); the sound is stored
+probe-audio-discarded = { $stream }: sends { $codec } { $width }×{ $height } and sound; the sound is discarded
+probe-audio-stored = { $stream }: sends { $codec } { $width }×{ $height } and sound; the sound is stored
 probe-not-possible = { $stream }: a device is not asked
+probe-late = no picture within { $seconds } s; check that the camera is on and its address is right
+
+status-stopped = the recorder is not running; this is what its store says
+status-camera = camera
+status-columns = type  state             fps    kbit/s      last  gaps
+status-disk = disk { $path }: { $free } % free, slowest flush { $flush } ms, { $dropped } dropped, { $errors ->
+        [one] { $errors } error
+       *[other] { $errors } errors
+    }
+status-reload-refused = the changed configuration was not taken over: { $why }
+
+timeline-open = now
+timeline-recorded = recorded
+timeline-gap = missing: { $reason }
+timeline-empty = nothing is recorded of { $camera } in this period
+export-file = { $file }: { $frames ->
+        [one] { $frames } picture
+       *[other] { $frames } pictures
+    } from { $from } to { $to }
+verify-summary = { $segments ->
+        [one] { $segments } segment
+       *[other] { $segments } segments
+    }, { $fragments ->
+        [one] { $fragments } fragment
+       *[other] { $fragments } fragments
+    }, { $megabytes } MB: { $torn } torn, { $bad } bad, { $unindexed } unindexed
+rebuild-summary = index made from { $segments ->
+        [one] { $segments } segment
+       *[other] { $segments } segments
+    }, { $megabytes } MB; { $unreadable } unreadable
+bench-cpu-ms-per-camera-s = { $value } ms of CPU per camera-second
+bench-rss-mb-per-camera = { $value } MB of memory per camera
+bench-threads = { $value } threads
+bench-written-over-payload = { $value } bytes written beyond each byte of pictures
+bench-gaps = { $value } gaps

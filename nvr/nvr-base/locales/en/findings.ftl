@@ -17,7 +17,7 @@ finding-too-many-findings = { $count } further findings are not shown
 
 finding-unknown-key = there is no key “{ $name }” here
     .remedy = { $suggestion ->
-        [none] Take it out; README.md lists the keys.
+        [none] Take it out. Possible here are: { $known }.
        *[other] Did you mean “{ $suggestion }”?
     }
 finding-later-section = the section “{ $name }” does not exist in this version yet

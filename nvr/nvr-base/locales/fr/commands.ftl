@@ -27,6 +27,41 @@ check-stream-audio = { $stream } : { $address }, conservé { $days } jours, avec
 check-stopped = { $camera } : non enregistrée
 probe-failed = { $stream } : pas de réponse : { $why }
 probe-sends = { $stream } : envoie { $codec } { $width }×{ $height }
-probe-audio-discarded = { $stream } : envoie { $codec } { $width }×{ $height } et du son ({ $audio }) ; le son est jeté
-probe-audio-stored = { $stream } : envoie { $codec } { $width }×{ $height } et du son ({ $audio }) ; le son est enregistré
+probe-audio-discarded = { $stream } : envoie { $codec } { $width }×{ $height } et du son ; le son est jeté
+probe-audio-stored = { $stream } : envoie { $codec } { $width }×{ $height } et du son ; le son est enregistré
 probe-not-possible = { $stream } : un périphérique n'est pas interrogé
+probe-late = pas d'image en { $seconds } s ; vérifiez que la caméra est allumée et que son adresse est juste
+
+status-stopped = l'enregistreur ne tourne pas ; voici ce que dit son stockage
+status-camera = caméra
+status-columns = flux  état              i/s    kbit/s   dernier  trous
+status-disk = disque { $path } : { $free } % libres, écriture la plus lente { $flush } ms, { $dropped } perdus, { $errors ->
+        [one] { $errors } erreur
+       *[other] { $errors } erreurs
+    }
+status-reload-refused = la configuration modifiée n'a pas été reprise : { $why }
+
+timeline-open = maintenant
+timeline-recorded = enregistré
+timeline-gap = manque : { $reason }
+timeline-empty = rien n'est enregistré de { $camera } sur cette période
+export-file = { $file } : { $frames ->
+        [one] { $frames } image
+       *[other] { $frames } images
+    } du { $from } au { $to }
+verify-summary = { $segments ->
+        [one] { $segments } segment
+       *[other] { $segments } segments
+    }, { $fragments ->
+        [one] { $fragments } fragment
+       *[other] { $fragments } fragments
+    }, { $megabytes } Mo : { $torn } interrompus, { $bad } abîmés, { $unindexed } non indexés
+rebuild-summary = index refait à partir de { $segments ->
+        [one] { $segments } segment
+       *[other] { $segments } segments
+    }, { $megabytes } Mo ; { $unreadable } illisibles
+bench-cpu-ms-per-camera-s = { $value } ms de processeur par caméra et seconde
+bench-rss-mb-per-camera = { $value } Mo de mémoire par caméra
+bench-threads = { $value } fils d'exécution
+bench-written-over-payload = { $value } octet écrit en plus de chaque octet d'image
+bench-gaps = { $value } trous

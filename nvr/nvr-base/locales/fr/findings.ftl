@@ -20,7 +20,7 @@ finding-too-many-findings = { $count ->
 
 finding-unknown-key = la clé « { $name } » n'existe pas ici
     .remedy = { $suggestion ->
-        [none] Retirez-la ; README.md énumère les clés.
+        [none] Retirez-la. Sont possibles ici : { $known }.
        *[other] Vouliez-vous dire « { $suggestion } » ?
     }
 finding-later-section = la section « { $name } » n'existe pas encore dans cette version

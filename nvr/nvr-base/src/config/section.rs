@@ -302,7 +302,11 @@ impl<'a> Section<'a> {
                 continue;
             }
             let suggestion = nearest(name, &self.known).unwrap_or("none");
-            let args = vec![("name", quote(name)), ("suggestion", Arg::from(suggestion))];
+            let args = vec![
+                ("name", quote(name)),
+                ("suggestion", Arg::from(suggestion)),
+                ("known", Arg::from(self.known.join(", "))),
+            ];
             let id = report_as(name).unwrap_or(FindingId::UnknownKey);
             report.add(at, &self.key(&shortened(name)), id, args);
         }

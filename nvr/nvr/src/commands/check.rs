@@ -2,36 +2,53 @@
 //!
 //! Promises: each finding as `file:line:column: error: sentence` and a remedy, or as JSON; nothing secret;
 //! nothing is changed.
-//! Leaves to others: finding them (`nvr_base::config`), asking cameras ([`Probe`], filled by the caller).
+//! Leaves to others: finding them (`nvr_base::config`), asking cameras (`probe`).
 
+mod probe;
+
+use crate::args::{CheckArgs, Cli};
+use nvr_base::Codec;
 use nvr_base::config::{Config, Finding, Loaded, StreamConfig, load};
-use nvr_base::text::{Arg, Texts};
+use nvr_base::text::{Arg, Texts, texts};
 use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::path::Path;
+use std::process::ExitCode;
 
 /// What a camera says it sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Probed {
-    /// Codec of the picture, `h264` and the like.
-    pub(crate) codec: String,
+    /// Codec of the picture.
+    pub(crate) codec: Codec,
     /// Pixels.
     pub(crate) width: u16,
     /// Pixels.
     pub(crate) height: u16,
-    /// Codec of the sound, when there is any.
-    pub(crate) audio: Option<String>,
+    /// It offers sound.
+    pub(crate) sends_audio: bool,
+    /// That sound would be recorded: it is allowed, and of a kind that is stored.
+    pub(crate) stores_audio: bool,
 }
 
 /// Asks cameras what they send: one answer a stream, in the same order, each a description or a sentence on
 /// why there is none. It gets RTSP streams only, all at once, so that it can ask them side by side.
 pub(crate) type Probe<'a> = &'a dyn Fn(&[StreamConfig]) -> Vec<Result<Probed, String>>;
 
+/// Runs it.
+pub(crate) fn run(cli: &Cli, args: &CheckArgs) -> anyhow::Result<ExitCode> {
+    let probe: Option<Probe<'_>> = if args.probe { Some(&probe::ask) } else { None };
+    let ok = check(&cli.config, cli.json, probe, texts(), &mut io::stdout().lock())?;
+    Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A finding in one line, for logs and for commands that need the configuration whole:
+/// `file:line:column: error: sentence; remedy: sentence`.
+pub(crate) fn sentence(finding: &Finding, texts: &Texts) -> String {
+    format!("{}; {}", headline(finding, texts), remedy(finding, texts))
+}
+
 /// Checks `file` and writes what it found to `out`; true when there is no error.
-///
-/// # Errors
-/// What `out` reports.
-pub(crate) fn run(
+fn check(
     file: &Path,
     json: bool,
     probe: Option<Probe<'_>>,
@@ -46,7 +63,8 @@ pub(crate) fn run(
         writeln!(out)?;
     } else {
         for finding in &loaded.findings {
-            write_finding(finding, texts, out)?;
+            writeln!(out, "{}", headline(finding, texts))?;
+            writeln!(out, "    {}", remedy(finding, texts))?;
         }
         if let Some(config) = &loaded.config {
             write_facts(config, &streams, texts, out)?;
@@ -82,13 +100,21 @@ fn ask(probe: Probe<'_>, streams: &[StreamConfig]) -> Vec<Answer> {
         .collect()
 }
 
-fn write_finding(finding: &Finding, texts: &Texts, out: &mut dyn Write) -> io::Result<()> {
+fn headline(finding: &Finding, texts: &Texts) -> String {
     let severity = texts.text(&format!("severity-{}", finding.severity()), &[]);
-    writeln!(out, "{}: {severity}: {}", finding.location(), finding.message(texts))?;
-    writeln!(out, "    {}", texts.text("remedy", &[("remedy", Arg::from(finding.remedy(texts)))]))
+    format!("{}: {severity}: {}", finding.location(), finding.message(texts))
 }
 
-fn write_facts(config: &Config, streams: &[StreamConfig], texts: &Texts, out: &mut dyn Write) -> io::Result<()> {
+fn remedy(finding: &Finding, texts: &Texts) -> String {
+    texts.text("remedy", &[("remedy", Arg::from(finding.remedy(texts)))])
+}
+
+fn write_facts(
+    config: &Config,
+    streams: &[StreamConfig],
+    texts: &Texts,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let path = |path: &Path| vec![("path", Arg::from(path.to_string_lossy().into_owned()))];
     for folder in &config.storage.paths {
         writeln!(out, "{}", texts.text("check-storage", &path(folder)))?;
@@ -129,19 +155,28 @@ fn probe_line(stream: &StreamConfig, answer: &Answer, texts: &Texts) -> String {
         }
         Answer::Sends(probed) => {
             args.extend([
-                ("codec", Arg::from(probed.codec.as_str())),
+                ("codec", Arg::from(codec_name(probed.codec))),
                 ("width", Arg::from(u32::from(probed.width))),
                 ("height", Arg::from(u32::from(probed.height))),
-                ("audio", Arg::from(probed.audio.as_deref().unwrap_or_default())),
             ]);
-            match (&probed.audio, stream.audio) {
-                (None, _) => "probe-sends",
-                (Some(_), false) => "probe-audio-discarded",
-                (Some(_), true) => "probe-audio-stored",
+            match (probed.sends_audio, probed.stores_audio) {
+                (false, _) => "probe-sends",
+                (true, false) => "probe-audio-discarded",
+                (true, true) => "probe-audio-stored",
             }
         }
     };
     texts.text(id, &args)
+}
+
+fn codec_name(codec: Codec) -> &'static str {
+    match codec {
+        Codec::H264 => "H.264",
+        Codec::H265 => "H.265",
+        Codec::Mjpeg => "MJPEG",
+        Codec::Aac => "AAC",
+        Codec::Ulaw | Codec::Alaw => "G.711",
+    }
 }
 
 fn write_summary(loaded: &Loaded, texts: &Texts, out: &mut dyn Write) -> io::Result<()> {
@@ -177,7 +212,10 @@ fn as_json(loaded: &Loaded, streams: &[StreamConfig], answers: Option<&[Answer]>
                 None | Some(Answer::NotAsked) => Value::Null,
                 Some(Answer::Failed(why)) => json!({ "why": nvr_base::text::printable(why) }),
                 Some(Answer::Sends(p)) => {
-                    json!({ "codec": p.codec, "width": p.width, "height": p.height, "audio": p.audio })
+                    json!({
+                        "codec": p.codec, "width": p.width, "height": p.height,
+                        "sends_audio": p.sends_audio, "stores_audio": p.stores_audio,
+                    })
                 }
             };
             json!({
@@ -225,19 +263,19 @@ record = false
         let file = folder.path().join("nvr.toml");
         std::fs::write(&file, text).unwrap();
         let mut out = Vec::new();
-        let ok = run(&file, json, probe, &Texts::new(locale), &mut out).unwrap();
+        let ok = check(&file, json, probe, &Texts::new(locale), &mut out).unwrap();
         let dir = folder.path().to_string_lossy().into_owned();
         (String::from_utf8(out).unwrap().replace(&dir, "DIR"), ok)
     }
 
     fn probe(streams: &[StreamConfig]) -> Vec<Result<Probed, String>> {
-        let sends = |audio: Option<&str>| {
-            Ok(Probed { codec: "h264".into(), width: 1920, height: 1080, audio: audio.map(str::to_owned) })
+        let sends = |stores_audio: bool| {
+            Ok(Probed { codec: Codec::H264, width: 1920, height: 1080, sends_audio: true, stores_audio })
         };
         let answer = |s: &StreamConfig| match s.id.to_string().as_str() {
-            "gate/main" => sends(Some("ulaw")),
+            "gate/main" => sends(false),
             "gate/sub" => Err("connection refused\u{1b}[2J".into()),
-            _ => sends(Some("aac")),
+            _ => sends(true),
         };
         streams.iter().map(answer).collect()
     }
@@ -256,9 +294,9 @@ gate/main: rtsp://10.0.0.1/…, kept 30 days
 gate/sub: rtsp://10.0.0.1/…, kept 30 days
 shop/main: rtsp://10.0.0.2/…, kept 30 days, with sound (consent of all)
 yard: not recorded
-gate/main: sends h264 1920×1080 and sound (ulaw); the sound is discarded
+gate/main: sends H.264 1920×1080 and sound; the sound is discarded
 gate/sub: no answer: connection refused[2J
-shop/main: sends h264 1920×1080 and sound (aac); the sound is stored
+shop/main: sends H.264 1920×1080 and sound; the sound is stored
 3 cameras, 0 errors, 0 warnings
 "
         );
@@ -272,7 +310,7 @@ shop/main: sends h264 1920×1080 and sound (aac); the sound is stored
         assert_eq!(
             text,
             "\
-DIR/nvr.toml:2:1: error: the key “path” is missing
+DIR/nvr.toml:2:2: error: the key “path” is missing
     remedy: Say where footage goes, such as path = \"/var/lib/nvr\" in [storage].
 DIR/nvr.toml:3:1: error: there is no key “pth” here
     remedy: Did you mean “path”?
@@ -288,7 +326,7 @@ nothing to start: mend the 3 errors above
         let (text, ok) = output(GOOD, true, Some(&probe), Locale::En);
         let value: Value = serde_json::from_str(&text).unwrap();
         assert!(ok && value["ok"] == true);
-        assert_eq!(value["streams"][0]["probe"]["audio"], "ulaw");
+        assert_eq!(value["streams"][0]["probe"]["sends_audio"], true);
         assert_eq!(value["socket"], "DIR/footage/nvr.sock");
 
         let (text, ok) = output("[[camera]]\n", true, None, Locale::Fr);
@@ -302,7 +340,8 @@ nothing to start: mend the 3 errors above
     #[test]
     fn an_unreadable_file_is_an_error_with_a_remedy() {
         let mut out = Vec::new();
-        let ok = run(Path::new("/nonexistent/nvr.toml"), false, None, &Texts::new(Locale::En), &mut out).unwrap();
+        let ok = check(Path::new("/nonexistent/nvr.toml"), false, None, &Texts::new(Locale::En), &mut out)
+            .unwrap();
         assert!(!ok);
         let text = String::from_utf8(out).unwrap();
         assert!(text.contains("/nonexistent/nvr.toml cannot be read: No such file"), "{text}");

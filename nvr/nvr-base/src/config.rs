@@ -88,12 +88,12 @@ impl Config {
     /// Makes relative paths absolute: they start at `folder`, the one that holds the file.
     pub fn resolve(&mut self, folder: &Path) {
         for path in &mut self.storage.paths {
-            *path = folder.join(&*path);
+            *path = claim::below(folder, path);
         }
-        self.server.socket = folder.join(&self.server.socket);
+        self.server.socket = claim::below(folder, &self.server.socket);
         for camera in &mut self.cameras {
             if let Some(Password::File(path)) = &mut camera.password {
-                *path = folder.join(&*path);
+                *path = claim::below(folder, path);
             }
         }
         claim::resolve(&mut self.claims, folder);

@@ -34,6 +34,11 @@ pub struct Claim {
     pub place: Option<Place>,
 }
 
+/// `path` as seen from `folder`, without `.` and doubled slashes.
+pub(crate) fn below(folder: &Path, path: &Path) -> PathBuf {
+    folder.join(path).components().collect()
+}
+
 /// Makes the relative paths of `claims` absolute.
 pub(crate) fn resolve(claims: &mut [Claim], folder: &Path) {
     for claim in claims {
@@ -41,7 +46,7 @@ pub(crate) fn resolve(claims: &mut [Claim], folder: &Path) {
             ClaimKind::Storage(path)
             | ClaimKind::Socket(path)
             | ClaimKind::PasswordFile(path)
-            | ClaimKind::Device(path) => *path = folder.join(&*path),
+            | ClaimKind::Device(path) => *path = below(folder, path),
             ClaimKind::PasswordEnv(_) | ClaimKind::Timezone(_) => {}
         }
     }

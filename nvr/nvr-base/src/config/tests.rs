@@ -96,6 +96,9 @@ record = false
         streams,
         ["gate/main rtsp://10.0.0.1:8554/… true 7", "gate/sub rtsp://10.0.0.1:8554/… false 7"]
     );
+    let mut here = parse_text(&format!("storage.path = \".\"\n{CAMERA}")).0.unwrap();
+    here.resolve(Path::new("/etc/nvr"));
+    assert_eq!(here.server.socket.to_str(), Some("/etc/nvr/nvr.sock"));
     let gate = &config.cameras[0];
     assert_eq!(gate.password, Some(Password::File("/etc/nvr/gate.pw".into())));
     assert_eq!(gate.main.rtsp().unwrap().user.as_deref(), Some("admin"));

@@ -6,10 +6,9 @@
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use nvr_base::{CameraId, StreamKind, Utc};
 use std::ffi::OsString;
-use std::net::IpAddr;
 use std::path::PathBuf;
 
-/// Most fake cameras that one process plays.
+/// Most fake cameras of a measurement.
 pub(crate) const FAKE_CAMERAS_MAX: u32 = 1000;
 
 /// Longest `--reason`, in bytes.
@@ -104,9 +103,8 @@ pub(crate) enum Command {
     Bench(BenchArgs),
 
     /// Play fake RTSP cameras from a file, faults included
-    #[command(after_help = "Examples:\n  nvr testcam --file clip.mp4 --count 2 --port 8554\n  \
-                            nvr testcam --file clip.mp4 --count 1 --port 8554 --quirk silent-after-5")]
-    Testcam(TestcamArgs),
+    #[command(after_help = testcam_help())]
+    Testcam(nvr_testcam::TestcamArgs),
 
     /// Print the completions of a shell
     #[command(after_help = "Example:\n  nvr completions bash > /usr/share/bash-completion/completions/nvr")]
@@ -115,6 +113,15 @@ pub(crate) enum Command {
     /// Print the manual page
     #[command(after_help = "Example:\n  nvr man > /usr/share/man/man1/nvr.1")]
     Man,
+}
+
+fn testcam_help() -> String {
+    format!(
+        "Examples:\n  nvr testcam --file clip.mp4 --count 2 --port 8554\n  \
+         nvr testcam --file clip.mp4 --count 1 --port 8554 --quirk silent-after-30-s\n\n\
+         Quirks, whose numbers can be changed:\n{}",
+        nvr_testcam::Quirk::help()
+    )
 }
 
 /// `nvr check`.
@@ -272,29 +279,6 @@ pub(crate) struct BenchRecordArgs {
     pub(crate) dir: PathBuf,
 }
 
-/// `nvr testcam`.
-#[derive(Debug, Args)]
-pub(crate) struct TestcamArgs {
-    /// Footage to play in a loop
-    #[arg(long, value_name = "FILE")]
-    pub(crate) file: PathBuf,
-    /// Number of cameras
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(FAKE_CAMERAS_MAX)))]
-    pub(crate) count: u32,
-    /// TCP port; 0 takes a free one and prints it
-    #[arg(long, value_name = "P")]
-    pub(crate) port: u16,
-    /// Address to listen on
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
-    pub(crate) bind: IpAddr,
-    /// A fault to play; may be given several times
-    #[arg(long = "quirk", value_name = "NAME")]
-    pub(crate) quirks: Vec<String>,
-    /// How the cameras send
-    #[arg(long, value_enum, default_value = "frame")]
-    pub(crate) pacing: PacingArg,
-}
-
 /// `nvr completions`.
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsArgs {
@@ -386,7 +370,8 @@ mod tests {
             "nvr bench record --cameras 50 --kbps 4000 --seconds 60 --json",
             "nvr bench record --cameras 50 --kbps 4000 --seconds 60 --pacing packet --dir /tmp",
             "nvr testcam --file F --count 2 --port 8554",
-            "nvr testcam --file F --count 2 --port 8554 --quirk long-gop --quirk 401-lock",
+            "nvr testcam --file F --count 2 --port 8554 --quirk long-gop --quirk no-idr-first",
+            "nvr testcam --bitrate-kbps 4000 --count 2 --port 0 --pacing packet",
             "nvr picture --camera gate --at T1 --out gate.jpg",
             "nvr completions bash",
             "nvr man",

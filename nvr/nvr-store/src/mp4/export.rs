@@ -1,16 +1,22 @@
-//! Footage of an interval as plain, seekable MP4 files: the plan, and the bytes in order.
+//! Footage of an interval as plain, seekable MP4 files: what a plan says, and the bytes in order.
 //!
 //! Promises: no transcoding, `moov` first, a sequential stream without a seek; what is missing is listed.
-//! Leaves to others: choosing and scanning the segments, the output's name and place.
+//! Leaves to others: making the plan (`plan`), choosing and scanning the segments, the output's name and place.
 
 use super::read::ReadAt;
-use super::scan::{ScanError, SegmentScan};
+use super::scan::ScanError;
 use nvr_base::Ticks;
 use std::io;
 
+/// Bytes copied at once.
+const COPY_LEN: usize = 256 * 1024;
+/// Samples of one export at most, both tracks: 44 hours of 25 frames and 25 sounds a second. Their tables are held
+/// in memory.
+pub const EXPORT_SAMPLES_MAX: u64 = 8_000_000;
+
 /// Opens the segments of a plan by their index; a plan never needs two at once.
 pub trait SegmentSource {
-    /// Opens segment `index` of those given to [`plan`].
+    /// Opens segment `index` of those given to [`super::plan`].
     ///
     /// # Errors
     /// What the system says.
@@ -80,6 +86,9 @@ pub enum ExportError {
         /// Why.
         source: ScanError,
     },
+    /// The caller's progress function said so.
+    #[error("the export was stopped")]
+    Stopped,
     /// The output refuses the bytes.
     #[error("cannot write the export: {0}")]
     Output(#[source] io::Error),
@@ -88,25 +97,13 @@ pub enum ExportError {
     Encode(#[from] super::encode::EncodeError),
 }
 
-/// Plans the export of what `segments`, all of one stream and in order, show in `[from, to)`.
-///
-/// # Errors
-/// [`ExportError`].
-pub fn plan(
-    segments: &[SegmentScan],
-    source: &dyn SegmentSource,
-    from: Ticks,
-    to: Ticks,
-) -> Result<ExportPlan, ExportError> {
-    let _ = (segments, source, from, to);
-    Ok(ExportPlan::default())
-}
-
 impl ExportFile {
-    /// Writes the file's bytes in order; `progress` is told the bytes written so far and says whether to go on.
+    /// Writes the file's bytes in order, without a seek; `progress` is told the bytes written so far and says
+    /// whether to go on.
     ///
     /// # Errors
-    /// [`ExportError::Segment`] when a segment went away or changed, [`ExportError::Output`].
+    /// [`ExportError::Segment`] when a segment went away or became shorter, [`ExportError::Output`],
+    /// [`ExportError::Stopped`].
     pub fn write(
         &self,
         source: &dyn SegmentSource,
@@ -114,7 +111,30 @@ impl ExportFile {
         progress: &mut dyn FnMut(u64) -> bool,
     ) -> Result<(), ExportError> {
         out.write_all(&self.header).map_err(ExportError::Output)?;
-        let _ = (source, progress);
+        let mut done = self.header.len() as u64;
+        let mut open: Option<(usize, Box<dyn ReadAt + '_>)> = None;
+        let mut buffer = vec![0; COPY_LEN];
+        for chunk in &self.chunks {
+            let index = chunk.segment;
+            let failed =
+                |offset, source| ExportError::Segment { index, source: ScanError::Io { offset, source } };
+            let file = match &open {
+                Some((at, file)) if *at == index => file,
+                _ => &open.insert((index, source.open(index).map_err(|e| failed(0, e))?)).1,
+            };
+            let (mut at, end) = (chunk.offset, chunk.offset.saturating_add(chunk.len));
+            while at < end {
+                let n = (end - at).min(COPY_LEN as u64);
+                let part = buffer.get_mut(..n as usize).unwrap_or_default();
+                file.read_exact_at(part, at).map_err(|e| failed(at, e))?;
+                out.write_all(part).map_err(ExportError::Output)?;
+                at += n;
+                done += n;
+                if !progress(done) {
+                    return Err(ExportError::Stopped);
+                }
+            }
+        }
         Ok(())
     }
 }

@@ -13,23 +13,34 @@ pub mod entry;
 pub mod export;
 pub mod fragment;
 pub mod fragmenter;
+mod header;
 pub mod identity;
 pub mod init;
 pub mod key;
+mod movie;
 pub mod name;
+pub mod plan;
 pub mod read;
+mod run;
 pub mod samples;
 pub mod scan;
+mod table;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 pub mod trailer;
 mod trak;
+mod walk;
 
 pub use encode::{EncodeError, FragmentContext, encode_fragment};
-pub use export::{ExportError, ExportFile, ExportGap, ExportPlan, SegmentSource, plan};
+pub use export::{Chunk, ExportError, ExportFile, ExportGap, ExportPlan, SegmentSource};
 pub use fragment::{Fragment, FragmentInfo};
 pub use fragmenter::{FragmentLimits, Fragmenter};
 pub use init::{InitContext, encode_init};
 pub use key::{KeyRef, key_before};
 pub use name::{NameError, SegmentName};
+pub use plan::plan;
 pub use read::ReadAt;
 pub use samples::{SampleRef, samples};
 pub use scan::{Depth, ScanError, SegmentScan, Tail, scan, scan_bytes};

@@ -16,8 +16,8 @@ const SEQUENCE_DIGITS: usize = 13;
 /// Highest sequence number: a segment a millisecond for 300 years.
 pub const SEQUENCE_MAX: u64 = 10_u64.pow(SEQUENCE_DIGITS as u32) - 1;
 
-/// 9999-12-31T00:00:00Z, milliseconds since 1970: the last day on which every time zone's text has four-digit years.
-const START_MILLIS_MAX: i64 = 253_402_214_400_000;
+/// 9999-12-30T00:00:00Z, milliseconds since 1970: about the last instant that has a text in every time zone.
+const START_MILLIS_MAX: i64 = 253_402_128_000_000;
 
 /// Why a path names no segment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -6,9 +6,10 @@
 //!
 //! Index layout after the box header and the 16-byte type, big-endian: version u8, offset of the first fragment u32,
 //! count u32, then for each fragment length u32, header length u16, `moof` offset u16, start i64 ticks, span u32
-//! ticks, wall clock i64 µs, monotonic u64 µs, flags u8, keys u16, pictures u16, sounds u16; last CRC32C u32.
+//! ticks, wall clock i64 µs, monotonic u64 µs, flags u8, keys u16, pictures u16, sounds u16; last the length of
+//! the whole box u32 (to find its beginning from its end) and CRC32C u32.
 
-use super::bytes::{Cursor, box_header, crc_around, find_box};
+use super::bytes::{Cursor, crc_around, find_box};
 use super::encode::EncodeError;
 use super::fragment::FragmentInfo;
 use super::identity::{INDEX_ID, VERSION, begin, end, set_u32};
@@ -20,7 +21,7 @@ use nvr_base::{Mono, Ticks, Utc};
 pub const SEGMENT_FRAGMENTS_MAX: usize = 16 * 1024;
 /// Length of an `mfro` (ISO/IEC 14496-12 §8.8.11), the last box, bytes.
 const MFRO_LEN: usize = 16;
-/// Longest trailer, bytes: 45 + 19 for each fragment, and its boxes.
+/// Longest trailer, bytes: at most 45 + 19 for each fragment, and its boxes.
 pub(super) const TRAILER_LEN_MAX: u32 = 64 * SEGMENT_FRAGMENTS_MAX as u32 + 256;
 
 /// The last bytes of a segment: `uuid` (index) and `mfra` (§8.8.9) with the fragments that start with a key frame.
@@ -62,6 +63,8 @@ pub fn encode_trailer(fragments: &[FragmentInfo], segment_start: Ticks) -> Resul
             out.extend_from_slice(&n.to_be_bytes());
         }
     }
+    let len = (out.len() + 8 - at) as u32;
+    out.extend_from_slice(&len.to_be_bytes());
     let hole = end(&mut out, at);
     let crc = crc_around(&out, hole);
     set_u32(&mut out, hole, crc);
@@ -85,19 +88,41 @@ pub fn encode_trailer(fragments: &[FragmentInfo], segment_start: Ticks) -> Resul
     Ok(out)
 }
 
-/// Length of the `mfra` that the last bytes of a file announce: the mark of a closed segment.
-pub(super) fn mfra_len(last: &[u8]) -> Option<u32> {
-    let mfro = last.get(last.len().checked_sub(MFRO_LEN)?..)?;
-    let body = find_box(mfro, *b"mfro")?;
-    let len = Cursor(body.get(4..)?).u32()?;
-    (len as usize > MFRO_LEN && len <= TRAILER_LEN_MAX).then_some(len)
+/// Whether the last bytes of a file are those of a closed segment, and what of the trailer they show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// No `mfro` ends the file: not closed.
+    None,
+    /// Closed; the whole trailer is so many bytes long.
+    Closed(u32),
+    /// Closed; the bytes given do not reach back to the index: give so many.
+    Short(u32),
+    /// Closed, but the trailer makes no sense.
+    Damaged,
+}
+
+/// Looks at the last bytes of a file.
+pub(super) fn mark(last: &[u8]) -> Mark {
+    let read = |before_end: usize| {
+        let at = last.len().checked_sub(before_end)?;
+        Cursor(last.get(at..)?).u32()
+    };
+    let mfro = last.len().checked_sub(MFRO_LEN).and_then(|at| find_box(last.get(at..)?, *b"mfro"));
+    let Some(mfra_len) = mfro.and_then(|_| read(4)) else { return Mark::None };
+    if (mfra_len as usize) < MFRO_LEN || mfra_len > TRAILER_LEN_MAX {
+        return Mark::Damaged;
+    }
+    let Some(index_len) = read(mfra_len as usize + 8) else { return Mark::Short(mfra_len + 8) };
+    match index_len.checked_add(mfra_len) {
+        Some(len) if len <= TRAILER_LEN_MAX => Mark::Closed(len),
+        _ => Mark::Damaged,
+    }
 }
 
 /// Reads the index at the beginning of `bytes`; only one that [`encode_trailer`] makes again, byte for byte with
 /// the `mfra` behind it, counts.
 pub(super) fn parse_trailer(bytes: &[u8], segment_start: Ticks) -> Option<Vec<FragmentInfo>> {
-    let (_, kind) = box_header(bytes)?;
-    let body = find_box(bytes, kind)?;
+    let (kind, body) = Cursor(bytes).next_box()?;
     let mut c = Cursor(body);
     if kind != *b"uuid" || c.array()? != INDEX_ID || c.u8()? != VERSION {
         return None;

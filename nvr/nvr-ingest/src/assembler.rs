@@ -62,6 +62,11 @@ impl Assembler {
         }
     }
 
+    /// Pictures are missing before the next one: a typed gap, and a new epoch.
+    pub fn missing(&mut self, reason: GapReason) {
+        self.new_epoch(Some(reason));
+    }
+
     /// A picture. Gives false when it cannot be recorded because no parameters are known.
     pub fn video(&mut self, frame: Frame, now: Now, sink: &mut dyn SampleSink) -> bool {
         if self.format.is_none() {

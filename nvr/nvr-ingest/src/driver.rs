@@ -8,7 +8,7 @@ use crate::assembler::{Assembler, Heard};
 use crate::failure::{Failure, FailureKind};
 use crate::handle::{Order, Shared};
 use crate::pacer::UdpPace;
-use crate::session::{Action, Event, Now, PARAMETERS_WAIT_MAX, SKIPPED_MAX, Session};
+use crate::session::{Action, Event, Now, PARAMETERS_WAIT_MAX, Patience, SKIPPED_MAX, Session};
 use crate::source::{Item, Items, Source};
 use futures::{FutureExt, StreamExt};
 use nvr_base::{Clock, SampleSink, StreamEvent};
@@ -25,7 +25,7 @@ pub(crate) struct Driver {
     pub(crate) shared: Arc<Shared>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) slots: Arc<Semaphore>,
-    pub(crate) stall: Duration,
+    pub(crate) patience: Patience,
     pub(crate) seed: u64,
     /// Held as long as the session runs.
     pub(crate) _pace: Option<UdpPace>,
@@ -38,7 +38,7 @@ impl Driver {
 
     /// Runs until it is stopped.
     pub(crate) async fn run(mut self) {
-        let (mut session, mut actions) = Session::start(self.stall, self.seed, self.now());
+        let (mut session, mut actions) = Session::start(self.patience, self.seed, self.now());
         let mut assembler = Assembler::new();
         loop {
             let mut connect = false;
@@ -70,9 +70,11 @@ impl Driver {
                     ))
                 })
             } else {
+                let deadline = sleep_until(&session, self.now());
                 tokio::select! {
                     order = self.shared.order() => order.into(),
-                    () = sleep_until(&session, self.now()) => Event::Timer,
+                    () = self.source.worth_a_try() => Event::RetryNow,
+                    () = deadline => Event::Timer,
                 }
             };
             actions = session.step(event, self.now());
@@ -159,6 +161,7 @@ impl Driver {
                     }
                 }
                 Item::Format(format) => assembler.format(format),
+                Item::Hole(reason) => assembler.missing(reason),
                 Item::Audio(frame) => {
                     count.packets_lost.fetch_add(u64::from(frame.lost), Ordering::Relaxed);
                     if assembler.audio(frame, now, &mut *self.sink) == Heard::Discarded {

@@ -23,6 +23,7 @@ pub mod rtsp;
 pub mod session;
 pub mod source;
 pub mod timeline;
+pub mod v4l2;
 
 pub use config::{Secret, SessionConfig, Transport};
 pub use failure::{Failure, FailureKind};

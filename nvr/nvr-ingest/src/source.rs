@@ -6,7 +6,7 @@
 use crate::failure::Failure;
 use futures::Stream;
 use futures::future::BoxFuture;
-use nvr_base::{AudioFormat, Format};
+use nvr_base::{AudioFormat, Format, GapReason};
 use std::pin::Pin;
 
 /// One encoded access unit as the camera stamped it.
@@ -54,6 +54,8 @@ pub enum Item {
     Skipped,
     /// Sound that is no stored codec was thrown away.
     AudioDiscarded,
+    /// Pictures are missing before the next one, and the source knows why. The next one begins a new epoch.
+    Hole(GapReason),
 }
 
 /// What a camera said of itself when it was connected.
@@ -72,6 +74,11 @@ pub type Items = Pin<Box<dyn Stream<Item = Result<Item, Failure>> + Send>>;
 pub trait Source: Send {
     /// Connects, up to the point where frames flow. Dropping the future gives the attempt up.
     fn connect(&mut self) -> BoxFuture<'_, Result<(Offer, Items), Failure>>;
+
+    /// Ready when a try makes sense before the wait is over: a device was plugged in. Never, unless a source knows.
+    fn worth_a_try(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::pending())
+    }
 
     /// The camera as errors name it: host and path, no secrets.
     fn name(&self) -> String;

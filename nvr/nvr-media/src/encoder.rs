@@ -181,6 +181,10 @@ impl Encoder {
             .block(false)
             .build();
         let convert = gst::ElementFactory::make("videoconvert").build()?;
+        // 4:2:0, which every player and the avcC body know; else x264 would keep 4:2:2 and RGB as they are.
+        let chroma =
+            gst::Caps::builder("video/x-raw").field("format", gst::List::new(["I420", "NV12"])).build();
+        let chroma = gst::ElementFactory::make("capsfilter").property("caps", chroma).build()?;
         let mut encoded =
             gst::Caps::builder("video/x-h264").field("stream-format", "byte-stream").field("alignment", "au");
         if candidate.dialect == Dialect::V4l2 {
@@ -192,7 +196,7 @@ impl Encoder {
         sink.set_callbacks(deliver(output, setting, broken.clone()));
 
         let pipeline = gst::Pipeline::new();
-        let elements = [source.upcast_ref(), &convert, &candidate.element, sink.upcast_ref()];
+        let elements = [source.upcast_ref(), &convert, &chroma, &candidate.element, sink.upcast_ref()];
         pipeline.add_many(elements)?;
         gst::Element::link_many(elements)?;
         if pipeline.set_state(gst::State::Playing).is_err() {
@@ -267,6 +271,11 @@ impl Encoder {
             let wait = gst::ClockTime::from_seconds(GOP_S);
             let _ = bus.timed_pop_filtered(wait, &[gst::MessageType::Eos, gst::MessageType::Error]);
         }
+    }
+}
+
+impl Drop for Encoder {
+    fn drop(&mut self) {
         let _ = self.pipeline.set_state(gst::State::Null);
     }
 }

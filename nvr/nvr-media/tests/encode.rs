@@ -70,6 +70,8 @@ fn check(candidates: &[Candidate], setting: &Setting, pair: Pair) {
         (setting.choice.width, setting.choice.height)
     );
     assert!(video.config.len() > 10, "{name}: {:?}", video.config);
+    // Baseline, main or high: 4:2:0 whatever the camera sent (H.264 §A.2).
+    assert!(matches!(video.config[1], 66 | 77 | 100), "{name}: profile {}", video.config[1]);
     let mut times = Vec::new();
     let mut keys = Vec::new();
     for (message, data) in &got[1..] {

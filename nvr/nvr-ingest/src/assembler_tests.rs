@@ -163,6 +163,6 @@ fn sound_follows_the_picture() {
 fn a_jump_of_the_camera_and_repeated_stamps_lose_no_frame() {
     check(
         vec![Fmt(format(0, 640, false)), F(50, 0), F(50, 0), F(51, 0), F(0, 0), F(1, 0)],
-        &["F640 d0 -", "v50", "v50", "v51", "F640 d0 camera-clock-step", "v0", "v1"],
+        &["F640 d0 -", "v50", "v50", "v51", "v0", "F640 d0 camera-clock-step", "v1"],
     );
 }

@@ -3,13 +3,11 @@
 //! Promises: a secret never reaches a log, an error or a `Debug` text.
 //! Leaves to others: reading it from the configuration file (`nvr`), using it (`rtsp`).
 
+use crate::session::Patience;
+pub use crate::session::{CONNECT_DEFAULT, STALL_DEFAULT};
 use nvr_base::StreamId;
 use std::fmt;
-use std::time::Duration;
 use url::Url;
-
-/// No sample for this long is a stall, unless the configuration says otherwise.
-pub const STALL_DEFAULT: Duration = Duration::from_secs(10);
 
 /// A password. Its `Debug` text is `***`; it has no `Display`.
 #[derive(Clone, PartialEq, Eq)]
@@ -58,12 +56,12 @@ pub struct SessionConfig {
     pub transport: Transport,
     /// Sound may be recorded. When false, sound is not even asked for.
     pub audio: bool,
-    /// No sample for this long is a stall.
-    pub stall: Duration,
+    /// How long to wait for a connection and for a sample.
+    pub patience: Patience,
 }
 
 impl SessionConfig {
-    /// A stream at `url` with defaults: TCP, no credentials, no sound, [`STALL_DEFAULT`].
+    /// A stream at `url` with defaults: TCP, no credentials, no sound, usual patience.
     pub fn new(stream: StreamId, url: Url) -> Self {
         Self {
             stream,
@@ -72,7 +70,7 @@ impl SessionConfig {
             password: None,
             transport: Transport::Tcp,
             audio: false,
-            stall: STALL_DEFAULT,
+            patience: Patience::default(),
         }
     }
 }

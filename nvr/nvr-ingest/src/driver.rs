@@ -38,7 +38,8 @@ impl Driver {
 
     /// Runs until it is stopped.
     pub(crate) async fn run(mut self) {
-        let (mut session, mut actions) = Session::start(self.patience, self.seed, self.now());
+        let (mut session, mut actions) =
+            Session::start(self.source.name(), self.patience, self.seed, self.now());
         let mut assembler = Assembler::new();
         loop {
             let mut connect = false;

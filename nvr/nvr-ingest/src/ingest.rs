@@ -9,7 +9,7 @@ use crate::driver::Driver;
 use crate::handle::{Order, STOP_WAIT_MAX, SessionHandle, Shared};
 use crate::pacer::{Pacer, UdpPace};
 use crate::rtsp::RtspSource;
-use crate::session::SESSIONS_MAX;
+use crate::session::{Patience, SESSIONS_MAX};
 use crate::source::Source;
 use nvr_base::{CameraId, Clock, GapReason, SampleSink, StreamId};
 use retina::client::SessionGroup;
@@ -90,9 +90,9 @@ impl Ingest {
 
     /// Starts a session over RTSP. It connects at once and again until it is stopped.
     pub fn add(&self, config: SessionConfig, sink: Box<dyn SampleSink>) -> SessionHandle {
-        let (stream, stall) = (config.stream.clone(), config.stall);
+        let (stream, patience) = (config.stream.clone(), config.patience);
         let udp = config.transport == Transport::Udp;
-        self.spawn(stream, stall, udp, sink, |group| Box::new(RtspSource::new(config, group)))
+        self.spawn(stream, patience, udp, sink, |group| Box::new(RtspSource::new(config, group)))
     }
 
     /// Starts a session on any other source, such as a V4L2 camera. No sample for `stall` is a stall.
@@ -103,13 +103,14 @@ impl Ingest {
         source: Box<dyn Source>,
         sink: Box<dyn SampleSink>,
     ) -> SessionHandle {
-        self.spawn(stream, stall, false, sink, |_| source)
+        let patience = Patience { stall, ..Patience::default() };
+        self.spawn(stream, patience, false, sink, |_| source)
     }
 
     fn spawn(
         &self,
         stream: StreamId,
-        stall: Duration,
+        patience: Patience,
         udp: bool,
         sink: Box<dyn SampleSink>,
         source: impl FnOnce(Arc<SessionGroup>) -> Box<dyn Source>,
@@ -139,7 +140,7 @@ impl Ingest {
             shared: shared.clone(),
             clock: self.clock.clone(),
             slots,
-            stall,
+            patience,
             seed: fastrand::u64(..),
             _pace: udp.then(|| UdpPace::new(worker.pacer.clone())),
         };

@@ -22,8 +22,10 @@ pub const EXHAUSTED_MAX: Duration = Duration::from_secs(5 * 60);
 pub const UNSUPPORTED_WAIT: Duration = Duration::from_secs(10 * 60);
 /// Live for this long, and the failures before are forgotten.
 pub const STABLE_AFTER: Duration = Duration::from_secs(60);
-/// An attempt to connect may take this long, all steps together.
-pub const CONNECT_MAX: Duration = Duration::from_secs(20);
+/// An attempt to connect may take this long, all steps together, unless the configuration says otherwise.
+pub const CONNECT_DEFAULT: Duration = Duration::from_secs(20);
+/// No sample for this long is a stall, unless the configuration says otherwise.
+pub const STALL_DEFAULT: Duration = Duration::from_secs(10);
 /// Connections to one camera at once: its main and its sub-stream.
 pub const SESSIONS_MAX: usize = 2;
 /// Without parameters for this long while pictures arrive, the camera is broken. Cameras that send parameters
@@ -31,6 +33,21 @@ pub const SESSIONS_MAX: usize = 2;
 pub const PARAMETERS_WAIT_MAX: Duration = Duration::from_secs(5 * 60);
 /// Units skipped in a row after which the camera is broken.
 pub const SKIPPED_MAX: u32 = 64;
+
+/// How long a session waits for its camera.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// For a connection, all steps together.
+    pub connect: Duration,
+    /// For a sample.
+    pub stall: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { connect: CONNECT_DEFAULT, stall: STALL_DEFAULT }
+    }
+}
 
 /// An instant on both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +107,7 @@ enum Phase {
 /// One session's state. Feed it with [`Session::step`].
 #[derive(Debug)]
 pub struct Session {
+    name: String,
     phase: Phase,
     shown: CameraState,
     shown_since: Utc,
@@ -99,16 +117,17 @@ pub struct Session {
     down: Option<GapReason>,
     /// Last sample, or the start of the session: where an outage begins.
     recorded: Utc,
-    stall: Duration,
+    patience: Patience,
     connects: u64,
     rng: fastrand::Rng,
 }
 
 impl Session {
     /// A session that is to connect at once; the driver performs the returned action.
-    /// `stall` is the longest silence that is no stall; `seed` makes the jitter.
-    pub fn start(stall: Duration, seed: u64, now: Now) -> (Self, Vec<Action>) {
+    /// `name` is the camera in sentences, `seed` makes the jitter.
+    pub fn start(name: String, patience: Patience, seed: u64, now: Now) -> (Self, Vec<Action>) {
         let session = Self {
+            name,
             phase: Phase::Connecting { since: now.mono },
             shown: CameraState::Connecting,
             shown_since: now.utc,
@@ -117,7 +136,7 @@ impl Session {
             failures: 0,
             down: None,
             recorded: now.utc,
-            stall,
+            patience,
             connects: 0,
             rng: fastrand::Rng::with_seed(seed),
         };
@@ -142,8 +161,8 @@ impl Session {
     /// When [`Event::Timer`] is due; `None` when nothing is awaited.
     pub fn deadline(&self) -> Option<Mono> {
         match self.phase {
-            Phase::Connecting { since } => Some(since + CONNECT_MAX),
-            Phase::Connected { alive } | Phase::Live { alive, .. } => Some(alive + self.stall),
+            Phase::Connecting { since } => Some(since + self.patience.connect),
+            Phase::Connected { alive } | Phase::Live { alive, .. } => Some(alive + self.patience.stall),
             Phase::Waiting { until } => Some(until),
             Phase::Stopped => None,
         }
@@ -200,20 +219,23 @@ impl Session {
         if self.deadline().is_none_or(|due| due > now.mono) {
             return Vec::new();
         }
-        let limit_s = self.stall.as_secs_f32();
+        let Patience { connect, stall } = self.patience;
         let failure = match self.phase {
             Phase::Waiting { .. } => return self.connect(now),
             Phase::Connecting { .. } => Failure::new(
                 FailureKind::Down,
                 format!(
-                    "no connection within {} s: check that the camera is on and its address is right",
-                    CONNECT_MAX.as_secs()
+                    "{}: no connection within {} s; check that the camera is on and its address is right",
+                    self.name,
+                    connect.as_secs()
                 ),
             ),
             _ => Failure::new(
                 FailureKind::Stalled,
                 format!(
-                    "connected, but no picture for {limit_s:.0} s: check the camera's stream settings and the network"
+                    "{}: connected, but no picture for {} s; check the camera's stream settings and the network",
+                    self.name,
+                    stall.as_secs()
                 ),
             ),
         };

@@ -16,7 +16,7 @@ fn failed(kind: FailureKind) -> Event {
 
 /// Drives a machine through `script` of (second, event) and gives the actions and the state after each.
 fn run(script: &[(f64, Event)]) -> Vec<(Vec<Action>, CameraState)> {
-    let (mut session, first) = Session::start(Duration::from_secs(10), 7, at(0.0));
+    let (mut session, first) = Session::start("gate".to_owned(), Patience::default(), 7, at(0.0));
     assert_eq!(first, [Action::Connect]);
     script.iter().map(|(s, e)| (session.step(e.clone(), at(*s)), session.state().0)).collect()
 }
@@ -159,7 +159,7 @@ fn stopping_says_the_last_word() {
 
 /// Waits before each of a row of failures of one kind, in seconds.
 fn waits(kind: FailureKind, n: usize) -> Vec<f64> {
-    let (mut session, _) = Session::start(Duration::from_secs(10), 7, at(0.0));
+    let (mut session, _) = Session::start("gate".to_owned(), Patience::default(), 7, at(0.0));
     let mut now = at(0.0);
     (0..n)
         .map(|_| {
@@ -203,7 +203,12 @@ fn waits_grow_within_their_limits() {
 
 #[test]
 fn a_stable_connection_forgets_failures_and_a_flapping_one_does_not() {
-    let (mut session, _) = Session::start(Duration::from_secs(100), 7, at(0.0));
+    let (mut session, _) = Session::start(
+        "gate".to_owned(),
+        Patience { stall: Duration::from_secs(100), ..Patience::default() },
+        7,
+        at(0.0),
+    );
     let mut t = 0.0;
     let mut last_wait = 0.0;
     for live_s in [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 70.0] {

@@ -21,8 +21,10 @@ pub const SLEW_DEAD_BAND_TICKS: i64 = 1_800;
 pub const DELAY_WINDOW_TICKS: i64 = 10 * TICKS_PER_S;
 /// The wall clock moved against the monotonic one by more than this between two frames: it was set.
 pub const CLOCK_STEP_US: i64 = 500_000;
-/// The camera's timestamps went back by more than this: no reordering does, they jumped.
-pub const BACK_MAX_TICKS: i64 = TICKS_PER_S;
+/// The camera's timestamps went back by more than this, half a second: no reordering does, they jumped.
+pub const BACK_MAX_TICKS: i64 = TICKS_PER_S / 2;
+/// Frames are assumed this far apart, 40 ms, until two in a row were seen.
+const FIRST_INTERVAL_TICKS: i64 = 3_600;
 /// They ran ahead of arrival by more than this at once: they jumped.
 pub const AHEAD_MAX_TICKS: i64 = 2 * TICKS_PER_S;
 /// The smallest delay of a whole window is above this: slewing would take hours, so a new epoch.
@@ -48,6 +50,12 @@ struct Anchor {
     media: i64,
     last_camera: i64,
     last_arrival: i64,
+    /// Latest media time given.
+    last_pts: i64,
+    /// Last distance between two frames in order.
+    interval: i64,
+    /// A timestamp that jumped: the next frame shows whether the clock stepped or one stamp was wrong.
+    suspect: Option<i64>,
     wall_minus_mono_us: i64,
     slewed_at: i64,
     window_start: i64,
@@ -91,32 +99,56 @@ impl Timeline {
             a.media = a.media.saturating_add(step);
             a.slewed_at = a.slewed_at.saturating_add(step);
             a.last_arrival = a.last_arrival.saturating_add(step);
+            a.last_pts = a.last_pts.saturating_add(step);
             a.restart_window(arrival);
             epoch = Some(GapReason::ClockStep);
         }
         a.wall_minus_mono_us = wall_minus_mono_us;
 
-        let camera_delta = camera.saturating_sub(a.last_camera);
-        let arrival_delta = arrival.saturating_sub(a.last_arrival);
-        let mut pts = a.media_of(camera);
-        let delay = arrival.saturating_sub(pts);
-        let jumped_back = camera_delta < -BACK_MAX_TICKS;
-        let jumped_ahead =
-            camera_delta.saturating_sub(arrival_delta) > AHEAD_MAX_TICKS && delay < -AHEAD_MAX_TICKS / 2;
-        let lost = !(EARLY_MAX_TICKS..=LATE_MAX_TICKS).contains(&a.offset);
-        if jumped_back || jumped_ahead || lost {
-            a = Anchor::at(camera, arrival, wall_minus_mono_us);
+        if !(EARLY_MAX_TICKS..=LATE_MAX_TICKS).contains(&a.offset) {
+            return self.begin(camera, arrival, wall_minus_mono_us, epoch);
+        }
+        if a.jumps(camera, arrival) {
+            if a.suspect.is_some_and(|suspect| follows(suspect, camera)) {
+                return self.begin(camera, arrival, wall_minus_mono_us, epoch);
+            }
+            // The stamp is not believed: the frame stands where one is due.
+            a.suspect = Some(camera);
+            a.last_pts = a.last_pts.saturating_add(a.interval);
             self.anchor = Some(a);
-            return Placed { pts: Ticks(arrival), epoch: Some(epoch.unwrap_or(GapReason::CameraClockStep)) };
+            return Placed { pts: Ticks(a.last_pts), epoch };
         }
 
+        let camera_delta = camera.saturating_sub(a.last_camera);
+        if camera_delta > 0 && a.suspect.is_none() {
+            a.interval = camera_delta.min(TICKS_PER_S);
+        }
+        let pts = a.slew(camera, a.media_of(camera), camera_delta);
+        a.suspect = None;
         a.last_camera = camera;
         a.last_arrival = arrival;
-        pts = a.slew(camera, pts, camera_delta);
+        a.last_pts = a.last_pts.max(pts);
         a.watch(arrival, arrival.saturating_sub(pts));
         self.anchor = Some(a);
         Placed { pts: Ticks(pts), epoch }
     }
+
+    /// Anchors anew at this frame, because a clock stepped.
+    fn begin(
+        &mut self,
+        camera: i64,
+        arrival: i64,
+        wall_minus_mono_us: i64,
+        epoch: Option<GapReason>,
+    ) -> Placed {
+        self.anchor = Some(Anchor::at(camera, arrival, wall_minus_mono_us));
+        Placed { pts: Ticks(arrival), epoch: Some(epoch.unwrap_or(GapReason::CameraClockStep)) }
+    }
+}
+
+/// Whether `camera` can be the stamp of the frame after that of `earlier`.
+fn follows(earlier: i64, camera: i64) -> bool {
+    (-BACK_MAX_TICKS..=AHEAD_MAX_TICKS).contains(&camera.saturating_sub(earlier))
 }
 
 impl Anchor {
@@ -126,12 +158,25 @@ impl Anchor {
             media: arrival,
             last_camera: camera,
             last_arrival: arrival,
+            last_pts: arrival,
+            interval: FIRST_INTERVAL_TICKS,
+            suspect: None,
             wall_minus_mono_us,
             slewed_at: arrival,
             window_start: arrival,
             window_min: i64::MAX,
             offset: 0,
         }
+    }
+
+    /// Whether the stamp of a frame cannot be true.
+    fn jumps(&self, camera: i64, arrival: i64) -> bool {
+        let camera_delta = camera.saturating_sub(self.last_camera);
+        let arrival_delta = arrival.saturating_sub(self.last_arrival);
+        // From further in the future than it can be, unless the frames before it were late.
+        let ahead = camera_delta.saturating_sub(arrival_delta) > AHEAD_MAX_TICKS
+            && arrival.saturating_sub(self.media_of(camera)) < -AHEAD_MAX_TICKS / 2;
+        ahead || camera_delta < -BACK_MAX_TICKS
     }
 
     fn media_of(&self, camera: i64) -> i64 {

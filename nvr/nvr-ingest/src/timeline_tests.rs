@@ -86,8 +86,19 @@ fn the_cameras_timestamps_jump() {
     let jump = |by: i64| run((0..20).map(move |i| (i * FRAME + if i < 10 { 0 } else { by }, i * 40_000, 0)));
     for by in [3_600 * 90_000i64, -3_600 * 90_000, 5 * 90_000, -2 * 90_000] {
         let got = jump(by);
-        assert_eq!(steps(&got), [(10, GapReason::CameraClockStep)], "{by}");
-        assert!((got[10].0 - got[9].0 - FRAME).abs() < 10, "anchored on arrival");
+        assert_eq!(steps(&got), [(11, GapReason::CameraClockStep)], "{by}: the second frame confirms it");
+        for w in got.windows(2) {
+            assert!((w[1].0 - w[0].0 - FRAME).abs() < 10, "anchored on arrival");
+        }
+    }
+}
+
+#[test]
+fn single_wrong_stamps_are_put_right() {
+    for by in [-90_000i64, -3_600 * 90_000, 3_600 * 90_000, i64::from(i32::MIN)] {
+        let got = run((0..200).map(|i| (i * FRAME + if i % 25 == 24 { by } else { 0 }, i * 40_000, 0)));
+        assert_eq!(steps(&got), [], "{by}");
+        assert!(got.windows(2).all(|w| w[1].0 - w[0].0 == FRAME), "{by}");
     }
 }
 

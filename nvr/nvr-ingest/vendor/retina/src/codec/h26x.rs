@@ -208,6 +208,13 @@ impl Deferred {
     }
 }
 
+/// Whether two zeros follow each other in `data`.
+fn has_double_zero(data: &[u8]) -> bool {
+    static FINDER: std::sync::LazyLock<memchr::memmem::Finder<'static>> =
+        std::sync::LazyLock::new(|| memchr::memmem::Finder::new(b"\0\0"));
+    FINDER.find(data).is_some()
+}
+
 impl<A: U8Array> AnnexBScanner<A> {
     /// Scans the bytes represented within `data`, which start at buffer position `pos`.
     /// `end` means the enclosing payload is ending (in other words, this is not
@@ -248,6 +255,25 @@ impl<A: U8Array> AnnexBScanner<A> {
                 }
                 AnnexBScanner::Mid(mid) => mid,
             };
+
+            // Nearly all payloads hold no two zeros in a row and thus no separator: one piece.
+            if mid.deferred.is_none() && !mid.seen_three_zeros {
+                let (body, rest) = data.slices();
+                if rest.is_empty()
+                    && body.last().is_some_and(|&b| b != 0)
+                    && !has_double_zero(body)
+                {
+                    handler.piece(BufRange {
+                        pos,
+                        len: body.len() as u16,
+                    })?;
+                    if end {
+                        handler.end()?;
+                        *self = Self::default();
+                    }
+                    return Ok(());
+                }
+            }
 
             let mut cur_pos = pos;
             let mut cur = data;

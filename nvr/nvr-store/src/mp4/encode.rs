@@ -166,9 +166,10 @@ pub fn encode_fragment(
 
     let header_len = (out.len() - base + 8) as u64;
     check_size("header of a fragment", cx, header_len, FRAGMENT_HEADER_LEN_MAX.into())?;
-    let len = header_len.saturating_add(fragment.bytes);
+    let payload: u64 = fragment.payload().map(|p| p.len() as u64).sum();
+    let len = header_len.saturating_add(payload);
     check_size("fragment", cx, len, FRAGMENT_BYTES_MAX.into())?;
-    out.append_slice(&(fragment.bytes as u32 + 8).to_be_bytes()); // Both fit: checked above.
+    out.append_slice(&(payload as u32 + 8).to_be_bytes()); // Both fit: checked above.
     out.append_slice(b"mdat");
 
     set_u32(out, len_at, len as u32);
@@ -328,4 +329,36 @@ fn too_large(what: &'static str, cx: &FragmentContext<'_>, size: u64, max: u64) 
 
 fn check_size(what: &'static str, cx: &FragmentContext<'_>, size: u64, max: u64) -> Result<(), EncodeError> {
     if size > max { Err(too_large(what, cx, size, max)) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mp4::testing::{START, fragments, picture, stream};
+    use nvr_base::Track;
+
+    fn check(samples: &[Sample], segment_start: i64, expected: &str) {
+        let fragment = fragments(samples).remove(0);
+        let cx = FragmentContext {
+            stream: &stream(),
+            run: RunEpoch(1),
+            mono: Mono(0),
+            utc: Utc(0),
+            sequence: 1,
+            segment_start: START.plus(segment_start),
+            audio_rate_hz: None,
+            offset: 0,
+        };
+        let error = encode_fragment(&fragment, &cx, &mut Vec::new()).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_with_its_name() {
+        check(&[picture(0, 0, true, 1)], 1, "start of gate/main");
+        check(&[picture(9, 0, true, 1)], 1, "decoding time of gate/main");
+        check(&[picture(1 << 40, 0, true, 1)], 0, "composition offset of gate/main");
+        check(&[picture(0, 0, true, 17 << 20)], 0, "fragment of gate/main is too large");
+        check(&[Sample { track: Track::Audio, ..picture(0, 0, true, 1) }], 0, "sound of gate/main");
+    }
 }

@@ -7,6 +7,7 @@ use super::read::ReadAt;
 use super::scan::ScanError;
 use nvr_base::Ticks;
 use std::io;
+use std::sync::Arc;
 
 /// Bytes copied at once.
 const COPY_LEN: usize = 256 * 1024;
@@ -32,15 +33,21 @@ pub struct ExportGap {
     pub to: Ticks,
 }
 
-/// A range of a segment's bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Chunk {
-    /// Index of the segment among those given.
-    pub segment: usize,
-    /// Where it begins in the segment, bytes.
-    pub offset: u64,
-    /// How long it is, bytes.
-    pub len: u64,
+/// A part of an export's payload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Chunk {
+    /// A range of a segment's bytes.
+    Segment {
+        /// Index of the segment among those given.
+        segment: usize,
+        /// Where it begins in the segment, bytes.
+        offset: u64,
+        /// How long it is, bytes.
+        len: u64,
+    },
+    /// These bytes: parameter sets in front of a key frame, in a file whose parameters change. Players that look
+    /// only at the first sample entry (ffmpeg's parser is one) need them there.
+    Inline(Arc<[u8]>),
 }
 
 /// One file of an export.
@@ -115,14 +122,23 @@ impl ExportFile {
         let mut open: Option<(usize, Box<dyn ReadAt + '_>)> = None;
         let mut buffer = vec![0; COPY_LEN];
         for chunk in &self.chunks {
-            let index = chunk.segment;
-            let failed =
-                |offset, source| ExportError::Segment { index, source: ScanError::Io { offset, source } };
-            let file = match &open {
-                Some((at, file)) if *at == index => file,
-                _ => &open.insert((index, source.open(index).map_err(|e| failed(0, e))?)).1,
+            let (segment, offset, len) = match chunk {
+                Chunk::Segment { segment, offset, len } => (*segment, *offset, *len),
+                Chunk::Inline(bytes) => {
+                    out.write_all(bytes).map_err(ExportError::Output)?;
+                    done += bytes.len() as u64;
+                    continue;
+                }
             };
-            let (mut at, end) = (chunk.offset, chunk.offset.saturating_add(chunk.len));
+            let failed = |offset, source| ExportError::Segment {
+                index: segment,
+                source: ScanError::Io { offset, source },
+            };
+            let file = match &open {
+                Some((at, file)) if *at == segment => file,
+                _ => &open.insert((segment, source.open(segment).map_err(|e| failed(0, e))?)).1,
+            };
+            let (mut at, end) = (offset, offset.saturating_add(len));
             while at < end {
                 let n = (end - at).min(COPY_LEN as u64);
                 let part = buffer.get_mut(..n as usize).unwrap_or_default();

@@ -51,6 +51,9 @@ pub struct Fragmenter {
     /// Duration of the previous sample of each track: what `finish` repeats.
     video_ticks: u32,
     audio_ticks: u32,
+    /// Decoding time of the last sample of each track, in this fragment or before it.
+    video_dts: Option<Ticks>,
+    audio_dts: Option<Ticks>,
 }
 
 impl Fragmenter {
@@ -65,6 +68,8 @@ impl Fragmenter {
             keys: 0,
             video_ticks: 0,
             audio_ticks: 0,
+            video_dts: None,
+            audio_dts: None,
         }
     }
 
@@ -72,12 +77,12 @@ impl Fragmenter {
     pub fn push(&mut self, sample: Sample) -> Option<Fragment> {
         let closed = if self.closes_before(&sample) { self.close(Some(&sample)) } else { None };
         self.bytes += sample.data.len() as u64;
-        let (samples, ticks) = match sample.track {
-            Track::Video => (&mut self.video, &mut self.video_ticks),
-            Track::Audio => (&mut self.audio, &mut self.audio_ticks),
+        let (samples, ticks, last) = match sample.track {
+            Track::Video => (&mut self.video, &mut self.video_ticks, &mut self.video_dts),
+            Track::Audio => (&mut self.audio, &mut self.audio_ticks, &mut self.audio_dts),
         };
-        if let Some(last) = samples.last() {
-            *ticks = ticks_between(last, &sample).unwrap_or(*ticks);
+        if let Some(last) = last.replace(sample.dts) {
+            *ticks = ticks_between(last, sample.dts).unwrap_or(*ticks);
         }
         if sample.track == Track::Video && sample.key {
             self.keys = self.keys.saturating_add(1);
@@ -89,8 +94,8 @@ impl Fragmenter {
     /// Ends the open fragment: the session, the epoch or the segment ends here.
     pub fn finish(&mut self) -> Option<Fragment> {
         let fragment = self.close(None);
-        self.video_ticks = 0;
-        self.audio_ticks = 0;
+        // What follows is on another timeline; the rate stays the best guess.
+        (self.video_dts, self.audio_dts) = (None, None);
         fragment
     }
 
@@ -124,7 +129,7 @@ impl Fragmenter {
         let keys = std::mem::take(&mut self.keys);
         for (samples, ticks) in [(&video, &mut self.video_ticks), (&audio, &mut self.audio_ticks)] {
             let Some(last) = samples.last() else { continue };
-            let told = next.filter(|n| n.track == last.track).and_then(|n| ticks_between(last, n));
+            let told = next.filter(|n| n.track == last.track).and_then(|n| ticks_between(last.dts, n.dts));
             *ticks = match (last.duration_ticks, told, *ticks) {
                 (0, Some(told), _) => told,
                 (0, None, 0) => SAMPLE_TICKS_UNKNOWN,
@@ -151,8 +156,8 @@ impl Fragmenter {
     }
 }
 
-/// Duration of `sample` as the next one of its track tells it.
-fn ticks_between(sample: &Sample, next: &Sample) -> Option<u32> {
-    let ticks = next.dts.since(sample.dts);
+/// Duration of a sample decoded at `dts` as the next one of its track tells it.
+fn ticks_between(dts: Ticks, next: Ticks) -> Option<u32> {
+    let ticks = next.since(dts);
     u32::try_from(ticks).ok().filter(|&t| t > 0 && i64::from(t) <= SAMPLE_TICKS_MAX)
 }

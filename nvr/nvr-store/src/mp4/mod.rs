@@ -24,6 +24,7 @@ pub mod read;
 mod run;
 pub mod samples;
 pub mod scan;
+mod sets;
 mod table;
 #[cfg(test)]
 mod testing;

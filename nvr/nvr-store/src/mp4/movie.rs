@@ -7,10 +7,12 @@ use super::encode::{EncodeError, units};
 use super::export::{Chunk, ExportFile};
 use super::init::{AUDIO_TRACK, VIDEO_TRACK};
 use super::samples::SampleRef;
+use super::sets::parameter_sets;
 use super::table::Tables;
 use super::trak::{Entries, TrackHead, put_mvhd, put_trak};
 use mp4_atom::{BufMut as _, Elst, ElstEntry, Encode as _, Ftyp};
 use nvr_base::{AudioFormat, Format, TICKS_PER_S, Ticks, VideoFormat};
+use std::sync::Arc;
 
 /// A difference of sound to its place by the clock that is left alone, ticks: 20 ms, below what is heard or seen.
 const SOUND_SLACK_TICKS: i64 = TICKS_PER_S / 50;
@@ -43,6 +45,8 @@ pub(super) struct Movie {
     /// Presentation time minus media time, in the current edit.
     shown_shift: i64,
     video_entry: u32,
+    /// Parameter sets of the current run: they go before its key frames once the file holds two sorts.
+    sets: Arc<[u8]>,
     audio_entry: u32,
     /// The last picture: decoding time, and its own duration.
     last: Option<(Ticks, i64)>,
@@ -69,6 +73,7 @@ impl Movie {
     /// A run begins with a key frame decoded at `dts` and shown at `key_pts`; what is shown of it begins at `from`.
     pub(super) fn begin_run(&mut self, format: &Format, dts: Ticks, key_pts: Ticks, from: Ticks) {
         self.video_entry = entry(&mut self.video_formats, &format.video);
+        self.sets = parameter_sets(&format.video).into();
         if let Some(audio) = &format.audio {
             self.audio_entry = entry(&mut self.audio_formats, audio);
         }
@@ -103,8 +108,15 @@ impl Movie {
             self.end_picture(if told > 0 { told } else { own });
         }
         self.last = Some((s.dts, s.duration_ticks.max(1).into()));
-        let at = self.payload_range(segment, s);
-        self.video.sample(at, s.size, self.video_entry, s.pts.since(s.dts), s.key);
+        let mut size = s.size;
+        let before = self.payload;
+        if s.key && self.video_formats.len() > 1 && !self.sets.is_empty() {
+            size = size.saturating_add(self.sets.len() as u32);
+            self.payload += self.sets.len() as u64;
+            self.chunks.push(Chunk::Inline(self.sets.clone()));
+        }
+        self.payload_range(segment, s);
+        self.video.sample(before, size, self.video_entry, s.pts.since(s.dts), s.key);
         if shown {
             self.frames += 1;
             let end = s.pts.plus(s.duration_ticks.max(1).into());
@@ -147,13 +159,15 @@ impl Movie {
     }
 
     fn payload_range(&mut self, segment: usize, s: &SampleRef) -> u64 {
-        let at = self.payload;
-        self.payload += u64::from(s.size);
+        let (at, size) = (self.payload, u64::from(s.size));
+        self.payload += size;
         match self.chunks.last_mut() {
-            Some(last) if last.segment == segment && last.offset + last.len == s.offset => {
-                last.len += u64::from(s.size)
+            Some(Chunk::Segment { segment: last, offset, len })
+                if *last == segment && *offset + *len == s.offset =>
+            {
+                *len += size;
             }
-            _ => self.chunks.push(Chunk { segment, offset: s.offset, len: s.size.into() }),
+            _ => self.chunks.push(Chunk::Segment { segment, offset: s.offset, len: size }),
         }
         at
     }

@@ -46,14 +46,16 @@ fn last_picture_end(run: &Run<'_>) -> Option<Ticks> {
     run.iter().rev().find(|p| p.info.video_samples > 0).map(|p| p.info.end)
 }
 
+/// `end` is when the last picture of the run ends.
 fn follows(last: &Placed<'_>, next: &Placed<'_>, end: Option<Ticks>) -> bool {
+    let Some(end) = end else { return false };
     if last.segment != next.segment && last.scan.format != next.scan.format {
         return false;
     }
-    let hole = next.info.start.since(end.unwrap_or(last.info.end));
+    let hole = next.info.start.since(end);
     if next.info.video_samples == 0 {
-        // Sound while the picture stands still: the next picture decides.
-        return hole > -HOLE_TICKS_MIN;
+        // Sound while a picture stands: of slow cameras it comes in fragments of its own.
+        return hole < HOLE_TICKS_MIN && next.info.start.since(last.info.start) > -HOLE_TICKS_MIN;
     }
     let frame = |f: &FragmentInfo| f.end.since(f.start) / i64::from(f.video_samples.max(1));
     let jitter = HOLE_TICKS_MIN.max(frame(last.info).max(frame(next.info)).saturating_mul(REORDER_FRAMES));

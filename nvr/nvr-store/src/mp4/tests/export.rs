@@ -2,7 +2,7 @@
 
 use crate::mp4::testing::*;
 use crate::mp4::*;
-use nvr_base::{Codec, Sample, Ticks, Track};
+use nvr_base::{AudioFormat, Codec, Sample, Ticks, Track};
 
 /// `samples` cut into segments at these indices of `samples`.
 fn segments(made: &Encoded, samples: &[Sample], cuts: &[usize]) -> Vec<Vec<u8>> {
@@ -131,6 +131,37 @@ fn sound_stays_with_the_picture() {
     let counts = judge(&exported[0], dir.path());
     let heard = counts[1] as f64 * 1024.0 / 48_000.0;
     assert!((heard - shown as f64 / 25.0).abs() < 0.1, "{heard} s of sound with {shown} pictures");
+}
+
+#[test]
+fn a_slow_camera_keeps_its_sound() {
+    let audio = AudioFormat { codec: Codec::Ulaw, rate_hz: 8000, channels: 1, config: Vec::new() };
+    let mut made =
+        encode("-t 2 -c:v mjpeg -pix_fmt yuvj420p -c:a pcm_mulaw -ar 8000 -ac 1", Codec::Mjpeg, Some(audio));
+    // 50 pictures, 5 s apart; sound in packets of 20 ms all the time.
+    let mut slow: Vec<_> = made
+        .of(Track::Video)
+        .into_iter()
+        .cloned()
+        .enumerate()
+        .map(|(i, s)| {
+            let t = START.plus(i as i64 * 450_000);
+            Sample { pts: t, dts: t, ..s }
+        })
+        .collect();
+    slow.extend((0..12_500).map(|i| {
+        let t = START.plus(i * 1800);
+        Sample { track: Track::Audio, pts: t, dts: t, duration_ticks: 1800, key: true, data: vec![0xff; 160] }
+    }));
+    made.samples = interleave(slow);
+    let mut first = fragments(&made.samples);
+    let second = first.split_off(first.len() / 2);
+    let files = Files([first, second].map(|f| write(&made.format, f, true).bytes).to_vec());
+    let dir = tempfile::tempdir().unwrap();
+    let (plan, exported) = files.export(START.plus(450_000), START.plus(49 * 450_000));
+    assert_eq!(plan.gaps, []);
+    assert_eq!(plan.files[0].frames, 48);
+    assert_eq!(judge(&exported[0], dir.path()), [48, 48 * 250]);
 }
 
 #[test]

@@ -70,3 +70,19 @@ fn overhead_at_4_mbit_s_is_at_most_0_08_percent() {
     let minute = file - headers + headers * 6;
     assert!(minute * 10_000 <= payload * 6 * 8, "all boxes of a minute: {minute} bytes");
 }
+
+/// A picture every 5 s, sound all the time: sound closes the fragments, and the pictures' durations still hold.
+#[test]
+fn a_slow_camera_with_sound() {
+    let pictures = (0..4).map(|i| picture(i * 450_000, i * 450_000, true, 10));
+    let sound = (0..1000).map(|i| Sample {
+        track: Track::Audio,
+        duration_ticks: 1800,
+        ..picture(i * 1800, i * 1800, true, 160)
+    });
+    let all = fragments(&interleave(pictures.chain(sound).collect()));
+    let ends: Vec<_> = all.iter().filter(|f| !f.video.is_empty()).map(|f| f.end.since(START)).collect();
+    assert_eq!(ends, [3600, 900_000, 1_350_000, 1_800_000], "the first is not known yet");
+    let heard: usize = all.iter().map(|f| f.audio.len()).sum();
+    assert_eq!(heard, 1000);
+}

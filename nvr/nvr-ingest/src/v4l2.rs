@@ -8,10 +8,10 @@
 mod child;
 mod feed;
 
-use crate::config::STALL_DEFAULT;
 use crate::failure::{Failure, FailureKind};
 use crate::handle::SessionHandle;
 use crate::ingest::Ingest;
+use crate::session::STALL_DEFAULT;
 use crate::source::{Items, Offer, Source};
 use child::{Children, Connection};
 use feed::{Feed, Heard};

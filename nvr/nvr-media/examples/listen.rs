@@ -3,7 +3,7 @@
 //!
 //! Promises: the real child on a real device, without a recorder; for the test machine and the technician.
 //! Leaves to others: recording (`nvr serve`).
-#![allow(clippy::print_stdout, clippy::unwrap_used)]
+#![allow(clippy::print_stdout, clippy::unwrap_used)] // A tool for people: it prints, and ends at the first fault.
 
 use command_fds::{CommandFdExt, FdMapping};
 use nvr_base::media_channel::{ChannelError, MediaChannel};

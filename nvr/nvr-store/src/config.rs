@@ -14,6 +14,8 @@ use std::time::Duration;
 pub struct StoreConfig {
     /// Root folders, one a disk; the first also holds the journal, the index and the lock.
     pub disks: Vec<PathBuf>,
+    /// Where the index lives; by default on the first disk.
+    pub index_folder: Option<PathBuf>,
     /// What is kept how long.
     pub retention: RetentionConfig,
     /// Which disk takes a new segment.
@@ -38,6 +40,7 @@ impl Default for StoreConfig {
     fn default() -> Self {
         Self {
             disks: Vec::new(),
+            index_folder: None,
             retention: RetentionConfig::default(),
             placement: PlacementPolicy::default(),
             flush_interval: Duration::from_millis(1500),

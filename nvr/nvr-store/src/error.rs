@@ -115,7 +115,9 @@ fn remedy(error: &io::Error) -> &'static str {
         io::ErrorKind::PermissionDenied => ": give the recorder's user the right to read and write there",
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ": free space or lower `keep_days`",
         io::ErrorKind::NotFound => ": check that the path exists and the disk is mounted",
-        io::ErrorKind::ReadOnlyFilesystem => ": the disk is mounted read-only, often after an error; check it",
+        io::ErrorKind::ReadOnlyFilesystem => {
+            ": the disk is mounted read-only, often after an error; check it"
+        }
         _ => "",
     }
 }

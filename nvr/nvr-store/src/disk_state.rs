@@ -1,0 +1,136 @@
+//! What the threads of one disk share: its queue, what is written but not flushed, its counters.
+//!
+//! Promises: numbers are atomics; locks are held for a few instructions.
+//! Leaves to others: writing (`writer`), flushing (`flush`), removing (`retention`).
+
+use crate::disk::Space;
+use crate::placement::Candidate;
+use crate::row::{DiskId, SegmentRow};
+use crate::status::DiskStatus;
+use crate::writer::WriterMessage;
+use nvr_base::Mono;
+use nvr_base::queue::{Queue, QueueLimit};
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long new segments avoid a disk after a failure.
+pub(crate) const FAILED_FOR: Duration = Duration::from_secs(10);
+/// Name of the file that is given up when the disk is full.
+pub(crate) const RESERVE_FILE: &str = "reserve";
+
+/// One disk.
+#[derive(Debug)]
+pub(crate) struct DiskState {
+    /// Number drawn when the disk was first used.
+    pub(crate) id: DiskId,
+    /// Root folder.
+    pub(crate) root: PathBuf,
+    /// To the writer.
+    pub(crate) queue: Queue<WriterMessage>,
+    /// Closed segments whose bytes no flush has covered yet.
+    pub(crate) closed: Mutex<Vec<SegmentRow>>,
+    /// Something was written since the last flush began.
+    pub(crate) dirty: AtomicBool,
+    /// Flushes begun.
+    pub(crate) flush_started: AtomicU64,
+    /// The last flush that succeeded.
+    pub(crate) flush_ok: AtomicU64,
+    /// Flushes that failed.
+    pub(crate) flush_failed: AtomicU64,
+    /// The disk needs space now.
+    pub(crate) urgent: AtomicBool,
+    /// The reserve file exists.
+    pub(crate) reserve: AtomicBool,
+    /// Counters for status.
+    pub(crate) counts: DiskCounts,
+    space: Mutex<Space>,
+    failed_until: AtomicU64,
+    error_last: Mutex<Option<String>>,
+}
+
+/// Counters of a disk.
+#[derive(Debug, Default)]
+pub(crate) struct DiskCounts {
+    pub(crate) bytes_written: AtomicU64,
+    pub(crate) flush_ms_last: AtomicU64,
+    pub(crate) flush_ms_max: AtomicU64,
+    pub(crate) errors: AtomicU64,
+    pub(crate) poisoned: AtomicU64,
+    pub(crate) expired: AtomicU64,
+}
+
+impl DiskState {
+    pub(crate) fn new(id: DiskId, root: PathBuf, limit: QueueLimit) -> Self {
+        Self {
+            id,
+            root,
+            queue: Queue::new(limit),
+            closed: Mutex::default(),
+            dirty: AtomicBool::new(false),
+            flush_started: AtomicU64::new(0),
+            flush_ok: AtomicU64::new(0),
+            flush_failed: AtomicU64::new(0),
+            urgent: AtomicBool::new(false),
+            reserve: AtomicBool::new(false),
+            counts: DiskCounts::default(),
+            space: Mutex::default(),
+            failed_until: AtomicU64::new(0),
+            error_last: Mutex::default(),
+        }
+    }
+
+    /// Counts a failure and keeps its text.
+    pub(crate) fn note_error(&self, step: &str, error: &io::Error) {
+        self.counts.errors.fetch_add(1, Relaxed);
+        *self.error_last.lock().unwrap_or_else(PoisonError::into_inner) = Some(format!("{step}: {error}"));
+    }
+
+    /// New segments avoid this disk for a while.
+    pub(crate) fn avoid(&self, now: Mono) {
+        self.failed_until.fetch_max((now + FAILED_FOR).0, Relaxed);
+    }
+
+    /// New segments avoid this disk until the store is opened again.
+    pub(crate) fn avoid_for_good(&self) {
+        self.failed_until.store(u64::MAX, Relaxed);
+    }
+
+    pub(crate) fn failed(&self, now: Mono) -> bool {
+        self.failed_until.load(Relaxed) > now.0
+    }
+
+    pub(crate) fn set_space(&self, space: Space) {
+        *self.space.lock().unwrap_or_else(PoisonError::into_inner) = space;
+    }
+
+    pub(crate) fn space(&self) -> Space {
+        *self.space.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn candidate(&self, now: Mono) -> Candidate {
+        Candidate { space: self.space(), failed: self.failed(now) }
+    }
+
+    pub(crate) fn status(&self, now: Mono) -> DiskStatus {
+        let space = self.space();
+        let get = |n: &AtomicU64| n.load(Relaxed);
+        DiskStatus {
+            path: self.root.clone(),
+            queue: self.queue.count(),
+            bytes_written: get(&self.counts.bytes_written),
+            flush_ms_last: get(&self.counts.flush_ms_last),
+            flush_ms_max: get(&self.counts.flush_ms_max),
+            flushes: get(&self.flush_started),
+            free_bytes: space.free,
+            total_bytes: space.total,
+            errors: get(&self.counts.errors),
+            error_last: self.error_last.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            segments_poisoned: get(&self.counts.poisoned),
+            segments_expired: get(&self.counts.expired),
+            failed: self.failed(now),
+        }
+    }
+}

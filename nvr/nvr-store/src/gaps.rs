@@ -1,0 +1,230 @@
+//! The gap ledger of one stream: pure, exact to the microsecond.
+//!
+//! Promises: every hole longer than [`GAP_TOLERANCE`] between two recorded fragments has one entry with a reason; an
+//! open gap closes at the first recorded instant.
+//! Leaves to others: keeping entries (`journal`), time between runs (`timeline`), fragments a disk lost (`writer`).
+
+use nvr_base::{GapReason, Utc};
+use std::time::Duration;
+
+/// Shorter holes are none: the length of an epoch's last picture is an estimate.
+pub const GAP_TOLERANCE: Duration = Duration::from_millis(250);
+
+/// [`GAP_TOLERANCE`] in microseconds.
+pub const GAP_TOLERANCE_US: i64 = GAP_TOLERANCE.as_micros() as i64;
+
+/// What happens to a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// This interval is recorded.
+    Recorded {
+        /// First instant.
+        from: Utc,
+        /// First instant after it.
+        to: Utc,
+    },
+    /// Nothing comes, since then, for this reason.
+    Down {
+        /// Since when.
+        since: Utc,
+        /// Why.
+        reason: GapReason,
+    },
+    /// If a hole follows, this is why.
+    Blame(GapReason),
+}
+
+/// What goes into the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// A gap began and lasts.
+    Opened {
+        /// First unrecorded instant.
+        from: Utc,
+        /// Why.
+        reason: GapReason,
+    },
+    /// The open gap that began at `from` ended.
+    Closed {
+        /// First unrecorded instant.
+        from: Utc,
+        /// First recorded instant after it.
+        to: Utc,
+    },
+    /// A gap that is over already.
+    Whole {
+        /// First unrecorded instant.
+        from: Utc,
+        /// First recorded instant after it.
+        to: Utc,
+        /// Why.
+        reason: GapReason,
+    },
+}
+
+/// State of one stream's ledger.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    last_end: Option<Utc>,
+    open: Option<(Utc, GapReason)>,
+    blame: Option<GapReason>,
+    count: u64,
+}
+
+impl Ledger {
+    /// The gap that is open.
+    pub fn open(&self) -> Option<(Utc, GapReason)> {
+        self.open
+    }
+
+    /// Gaps so far, the open one included.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// End of the last recorded interval.
+    pub fn last_end(&self) -> Option<Utc> {
+        self.last_end
+    }
+
+    /// Whether a recorded interval that begins at `from` follows the last one without a hole.
+    pub fn follows(&self, from: Utc) -> bool {
+        self.open.is_none() && self.last_end.is_none_or(|end| from.micros_since(end) <= GAP_TOLERANCE_US)
+    }
+
+    /// Takes one event; says what the journal keeps.
+    pub fn step(&mut self, event: Event) -> Vec<Entry> {
+        match event {
+            Event::Blame(reason) => {
+                self.blame.get_or_insert(reason);
+                Vec::new()
+            }
+            Event::Down { since, reason } => self.down(since, reason),
+            Event::Recorded { from, to } => {
+                let entry = self.recorded(from);
+                // After a step backwards the footage that came last is where recording stands.
+                self.last_end = Some(to);
+                self.blame = None;
+                entry.into_iter().collect()
+            }
+        }
+    }
+
+    fn down(&mut self, since: Utc, reason: GapReason) -> Vec<Entry> {
+        let (from, mut entries) = match self.open {
+            Some((_, same)) if same == reason => return Vec::new(),
+            // The first reason never applied for any time: the new one takes its place.
+            Some((from, _)) if since <= from => (from, Vec::new()),
+            Some((from, _)) => {
+                self.count += 1;
+                (since, vec![Entry::Closed { from, to: since }])
+            }
+            None => {
+                self.count += 1;
+                (self.last_end.unwrap_or(since), Vec::new())
+            }
+        };
+        self.open = Some((from, reason));
+        entries.push(Entry::Opened { from, reason });
+        entries
+    }
+
+    fn recorded(&mut self, from: Utc) -> Option<Entry> {
+        if let Some((opened, _)) = self.open.take() {
+            // When the clock went back across the gap, nothing is missing on the wall clock: `to` equals `from`.
+            return Some(Entry::Closed { from: opened, to: from.max(opened) });
+        }
+        let end = self.last_end?;
+        if from.micros_since(end) <= GAP_TOLERANCE_US {
+            return None;
+        }
+        self.count += 1;
+        Some(Entry::Whole { from: end, to: from, reason: self.blame.unwrap_or(GapReason::Unexplained) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use GapReason::{CameraDown, CameraStalled, ClockStep, DiskSlow, Unexplained};
+
+    fn ms(ms: i64) -> Utc {
+        Utc::from_millis(ms)
+    }
+
+    fn rec(from: i64, to: i64) -> Event {
+        Event::Recorded { from: ms(from), to: ms(to) }
+    }
+
+    fn down(since: i64, reason: GapReason) -> Event {
+        Event::Down { since: ms(since), reason }
+    }
+
+    fn opened(from: i64, reason: GapReason) -> Entry {
+        Entry::Opened { from: ms(from), reason }
+    }
+
+    fn closed(from: i64, to: i64) -> Entry {
+        Entry::Closed { from: ms(from), to: ms(to) }
+    }
+
+    fn whole(from: i64, to: i64, reason: GapReason) -> Entry {
+        Entry::Whole { from: ms(from), to: ms(to), reason }
+    }
+
+    fn check(events: &[Event], expected: &[Entry], count: u64) {
+        let mut ledger = Ledger::default();
+        let entries: Vec<Entry> = events.iter().flat_map(|e| ledger.step(*e)).collect();
+        assert_eq!(entries, expected, "{events:?}");
+        assert_eq!(ledger.count(), count, "{events:?}");
+    }
+
+    #[test]
+    fn contiguous_footage_has_no_gap() {
+        check(&[rec(0, 1000), rec(1000, 2000), rec(2250, 3000), rec(2900, 4000)], &[], 0);
+    }
+
+    #[test]
+    fn a_hole_is_a_gap_with_the_reason_at_hand() {
+        check(&[rec(0, 1000), rec(1251, 2000)], &[whole(1000, 1251, Unexplained)], 1);
+        check(
+            &[rec(0, 1000), Event::Blame(DiskSlow), rec(5000, 6000), rec(9000, 9500)],
+            &[whole(1000, 5000, DiskSlow), whole(6000, 9000, Unexplained)],
+            2,
+        );
+        check(&[rec(0, 1000), Event::Blame(ClockStep), rec(-5000, -4000), rec(-4000, -3000)], &[], 0);
+    }
+
+    #[test]
+    fn down_counts_from_the_last_footage_and_ends_at_the_next() {
+        check(
+            &[rec(0, 1000), down(1400, CameraDown), down(3000, CameraDown), rec(9000, 9500)],
+            &[opened(1000, CameraDown), closed(1000, 9000)],
+            1,
+        );
+        check(&[down(400, CameraDown), rec(9000, 9500)], &[opened(400, CameraDown), closed(400, 9000)], 1);
+    }
+
+    #[test]
+    fn a_change_of_reason_splits_the_gap() {
+        check(
+            &[rec(0, 1000), down(1000, CameraStalled), down(4000, CameraDown), rec(9000, 9500)],
+            &[opened(1000, CameraStalled), closed(1000, 4000), opened(4000, CameraDown), closed(4000, 9000)],
+            2,
+        );
+        check(
+            &[rec(0, 1000), down(1000, CameraStalled), down(1000, CameraDown)],
+            &[opened(1000, CameraStalled), opened(1000, CameraDown)],
+            1,
+        );
+    }
+
+    #[test]
+    fn a_step_back_across_a_gap_closes_it_empty() {
+        check(
+            &[rec(0, 1000), down(1000, CameraDown), rec(-9000, -8000)],
+            &[opened(1000, CameraDown), closed(1000, 1000)],
+            1,
+        );
+    }
+}

@@ -1,0 +1,261 @@
+//! The writer of one disk: fragments into segment files.
+//!
+//! Promises: one vectored write a fragment, no copy of its payload; a failed write never leaves half a fragment in a
+//! segment that goes on; what cannot be written is a typed gap up to the next key frame.
+//! Leaves to others: when segments begin (`segmenter`), flushing (`flush`), its thread (`threads`).
+
+use crate::disk_state::{DiskState, RESERVE_FILE};
+use crate::mp4::Fragment;
+use crate::open_segment::{OpenSegment, WriteError};
+use crate::record::Record;
+use crate::row::SegmentRow;
+use crate::shared::Shared;
+use crate::slot::Slot;
+use nvr_base::{Format, GapReason, Mono, Utc};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::io;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, PoisonError};
+
+/// A segment as the recorder means it. The writer opens its file; once nobody else holds the tag, it closes it.
+#[derive(Debug)]
+pub(crate) struct SegmentTag {
+    pub(crate) slot: Arc<Slot>,
+    pub(crate) format: Arc<Format>,
+    /// The disk failed under it: the recorder takes another.
+    pub(crate) poisoned: AtomicBool,
+}
+
+/// What the writer is told.
+#[derive(Debug)]
+pub(crate) enum WriterMessage {
+    /// Keep this fragment in that segment.
+    Append {
+        /// The segment.
+        tag: Arc<SegmentTag>,
+        /// The fragment.
+        fragment: Box<Fragment>,
+        /// Wall clock of its first sample.
+        utc: Utc,
+        /// Monotonic clock of it.
+        mono: Mono,
+    },
+    /// Say when everything before is written.
+    Barrier(SyncSender<()>),
+}
+
+/// The writer.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    shared: Arc<Shared>,
+    disk: Arc<DiskState>,
+    /// By slot number.
+    open: HashMap<usize, (Arc<SegmentTag>, OpenSegment)>,
+    flush_failed_seen: u64,
+    header: Vec<u8>,
+}
+
+impl Writer {
+    pub(crate) fn new(shared: Arc<Shared>, disk: Arc<DiskState>) -> Self {
+        Self {
+            shared,
+            disk,
+            open: HashMap::new(),
+            flush_failed_seen: 0,
+            header: Vec::with_capacity(8192),
+        }
+    }
+
+    /// Takes what waited in the queue.
+    pub(crate) fn turn(&mut self, batch: &mut Vec<WriterMessage>) {
+        self.poison_unflushed();
+        for message in batch.drain(..) {
+            match message {
+                WriterMessage::Append { tag, fragment, utc, mono } => self.append(tag, &fragment, utc, mono),
+                WriterMessage::Barrier(done) => {
+                    self.close_idle();
+                    let _ = done.try_send(());
+                }
+            }
+        }
+    }
+
+    fn append(&mut self, tag: Arc<SegmentTag>, fragment: &Fragment, utc: Utc, mono: Mono) {
+        let slot = tag.slot.clone();
+        if slot.is_lossy() && !fragment.key_first {
+            slot.counts.lost.fetch_add(1, Relaxed);
+            return;
+        }
+        if self.open.get(&slot.number).is_some_and(|(open, _)| !Arc::ptr_eq(open, &tag)) {
+            self.close(slot.number);
+        }
+        let mut outcome = self.write(&tag, fragment, utc, mono);
+        if outcome.as_ref().is_err_and(|e| self.recover_from(&tag, e)) {
+            outcome = self.write(&tag, fragment, utc, mono);
+        }
+        match outcome {
+            Ok(()) => {
+                slot.counts.bytes.fetch_add(fragment.bytes, Relaxed);
+                slot.counts.fragments.fetch_add(1, Relaxed);
+                slot.counts.last_end_us.store(fragment.end.to_utc().0, Relaxed);
+                if let Some(from) = slot.end_loss() {
+                    let to = fragment.start.to_utc().max(from);
+                    self.shared.note(Record::GapClosed { stream: slot.stream.clone(), from, to });
+                }
+            }
+            Err(error) => self.lose(&tag, fragment, &error),
+        }
+    }
+
+    fn write(
+        &mut self,
+        tag: &Arc<SegmentTag>,
+        fragment: &Fragment,
+        utc: Utc,
+        mono: Mono,
+    ) -> Result<(), WriteError> {
+        let segment = match self.open.entry(tag.slot.number) {
+            Entry::Occupied(open) => &mut open.into_mut().1,
+            Entry::Vacant(free) => {
+                let segment = OpenSegment::create(&self.shared, &self.disk, tag, fragment)?;
+                &mut free.insert((tag.clone(), segment)).1
+            }
+        };
+        let written = segment.append(&self.shared, fragment, utc, mono, &mut self.header)?;
+        segment.written_at_flush = self.disk.flush_started.load(SeqCst);
+        self.disk.dirty.store(true, SeqCst);
+        self.disk.counts.bytes_written.fetch_add(written, Relaxed);
+        Ok(())
+    }
+
+    /// What can be done about a failed write; whether to try once more.
+    fn recover_from(&mut self, tag: &Arc<SegmentTag>, error: &WriteError) -> bool {
+        match error {
+            // The boxes cannot hold it: a new segment can.
+            WriteError::Encode(_) => {
+                let was_open = self.open.contains_key(&tag.slot.number);
+                self.close(tag.slot.number);
+                was_open
+            }
+            WriteError::Io(e) => {
+                self.disk.note_error("writing", e);
+                if no_space(e) {
+                    // The half fragment is cut off already; the file is whole and may go on.
+                    self.disk.urgent.store(true, Relaxed);
+                    return self.release_reserve();
+                }
+                self.disk.avoid(self.shared.clock.mono());
+                self.poison(tag.slot.number, &e.to_string());
+                true
+            }
+        }
+    }
+
+    /// Gives up the reserve file; whether there was one.
+    fn release_reserve(&self) -> bool {
+        let there = self.disk.reserve.swap(false, Relaxed);
+        there && self.shared.disk.remove(&self.disk.root.join(RESERVE_FILE)).is_ok()
+    }
+
+    /// The fragment is lost: say so, once, until a key frame is written again.
+    fn lose(&mut self, tag: &Arc<SegmentTag>, fragment: &Fragment, error: &WriteError) {
+        let slot = &tag.slot;
+        let reason = match error {
+            WriteError::Io(e) if no_space(e) => GapReason::DiskFull,
+            WriteError::Io(_) => GapReason::DiskError,
+            WriteError::Encode(_) => GapReason::CameraBroken,
+        };
+        self.close(slot.number);
+        slot.counts.lost.fetch_add(1, Relaxed);
+        slot.tell_lost(reason);
+        tag.poisoned.store(true, Relaxed);
+        let from = fragment.start.to_utc();
+        if slot.begin_loss(from) {
+            slot.counts.writer_gaps.fetch_add(1, Relaxed);
+            self.shared.note(Record::GapOpened { stream: slot.stream.clone(), from, reason });
+            tracing::warn!(stream = %slot.stream, disk = %self.disk.root.display(), %error, %reason, "footage lost");
+        }
+    }
+
+    /// Closes the segment of a slot in good order.
+    fn close(&mut self, slot: usize) {
+        let Some((tag, segment)) = self.open.remove(&slot) else { return };
+        match segment.close() {
+            Ok(row) => {
+                tag.slot.counts.segment_bytes_last.store(row.bytes, Relaxed);
+                self.hand_over(&tag, row);
+            }
+            Err((row, e)) => {
+                self.disk.note_error("closing a segment", &e);
+                self.hand_over(&tag, row);
+            }
+        }
+    }
+
+    /// The index gets the row once a flush covers the file. A file without a fragment goes.
+    fn hand_over(&self, tag: &SegmentTag, row: SegmentRow) {
+        if row.fragments == 0 {
+            tag.slot.drop_live(row.name.sequence);
+            let _ = self.shared.disk.remove(&self.disk.root.join(row.path()));
+            return;
+        }
+        tag.slot.put_live(&row, false);
+        self.disk.closed.lock().unwrap_or_else(PoisonError::into_inner).push(row);
+        self.disk.dirty.store(true, SeqCst);
+    }
+
+    /// Closes the segment of a slot as it stands: its disk failed under it.
+    fn poison(&mut self, slot: usize, why: &str) {
+        let Some((tag, segment)) = self.open.remove(&slot) else { return };
+        tag.poisoned.store(true, Relaxed);
+        self.disk.counts.poisoned.fetch_add(1, Relaxed);
+        let row = segment.abandon();
+        self.shared.note(Record::SegmentPoisoned {
+            path: row.name.to_string(),
+            from: row.start,
+            to: row.end,
+            why: why.to_owned(),
+        });
+        self.hand_over(&tag, row);
+    }
+
+    /// After a failed flush: nothing written since the last good one is known to be on the disk.
+    fn poison_unflushed(&mut self) {
+        let failed = self.disk.flush_failed.load(SeqCst);
+        if failed == self.flush_failed_seen {
+            return;
+        }
+        self.flush_failed_seen = failed;
+        let ok = self.disk.flush_ok.load(SeqCst);
+        let doubtful = |(slot, (_, segment)): (&usize, &(_, OpenSegment))| {
+            (segment.written_at_flush >= ok).then_some(*slot)
+        };
+        let slots: Vec<usize> = self.open.iter().filter_map(doubtful).collect();
+        slots.into_iter().for_each(|slot| self.poison(slot, "a flush of the disk failed"));
+    }
+
+    /// Closes segments that nobody will add to.
+    pub(crate) fn close_idle(&mut self) {
+        self.poison_unflushed();
+        let idle = |(slot, (tag, _)): (&usize, &(Arc<SegmentTag>, _))| {
+            (Arc::strong_count(tag) == 1).then_some(*slot)
+        };
+        let slots: Vec<usize> = self.open.iter().filter_map(idle).collect();
+        slots.into_iter().for_each(|slot| self.close(slot));
+    }
+
+    /// Closes everything.
+    pub(crate) fn close_all(&mut self) {
+        self.poison_unflushed();
+        let slots: Vec<usize> = self.open.keys().copied().collect();
+        slots.into_iter().for_each(|slot| self.close(slot));
+    }
+}
+
+/// Whether an error means that space is missing.
+pub(crate) fn no_space(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}

@@ -4,9 +4,10 @@
 //! Leaves to others: fragments (`encode`), sample entries (`entry`).
 
 use super::bytes::{BOX_HEADER_LEN, Cursor, box_header, crc_around, find_box};
-use super::encode::{EncodeError, FLAGS_NON_SYNC, FLAGS_SYNC};
+use super::encode::EncodeError;
 use super::entry::{parse_audio_entry, parse_video_entry};
 use super::identity::{SegmentIdentity, set_u32};
+use super::moof::{FLAGS_NON_SYNC, FLAGS_SYNC};
 use super::trak::{Entries, TrackHead, put_mvhd, put_trak};
 use mp4_atom::{BufMut as _, Encode as _, Ftyp, Mvex, Stco, Stsc, Stsz, Stts, Trex};
 use nvr_base::{Codec, Format, RunEpoch, StreamId, Ticks};

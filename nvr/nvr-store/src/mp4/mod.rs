@@ -17,6 +17,7 @@ mod header;
 pub mod identity;
 pub mod init;
 pub mod key;
+mod moof;
 mod movie;
 pub mod name;
 pub mod plan;

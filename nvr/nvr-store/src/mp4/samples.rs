@@ -5,11 +5,12 @@
 //! Leaves to others: finding fragments (`scan`), reading payload.
 
 use super::bytes::Cursor;
-use super::encode::{FLAG_IS_NON_SYNC, FRAGMENT_HEADER_LEN_MAX};
+use super::encode::FRAGMENT_HEADER_LEN_MAX;
 use super::fragment::FragmentInfo;
 use super::fragmenter::FRAGMENT_SAMPLES_MAX;
 use super::header::parse_header;
 use super::init::{AUDIO_TRACK, VIDEO_TRACK};
+use super::moof::FLAG_IS_NON_SYNC;
 use super::read::ReadAt;
 use super::scan::{ScanError, SegmentScan};
 use mp4_atom::{Atom as _, Tfdt, Tfhd, Trun};

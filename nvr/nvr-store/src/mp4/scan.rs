@@ -67,7 +67,8 @@ pub struct SegmentScan {
     pub init_len: u32,
     /// Its good fragments, in file order; behind damage too.
     pub fragments: Vec<FragmentInfo>,
-    /// Length up to which everything holds, without a trailer, bytes.
+    /// Length up to which everything holds, without a trailer, bytes: where a torn file is cut. When the tail is
+    /// [`Tail::Bad`] good fragments lie behind it: do not cut there.
     pub good_len: u64,
     /// How it ends.
     pub tail: Tail,

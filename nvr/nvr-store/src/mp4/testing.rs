@@ -5,7 +5,7 @@
 
 use super::*;
 use nvr_base::{
-    AudioFormat, Codec, Format, Mono, RunEpoch, Sample, StreamId, StreamKind, Ticks, Track, Utc, VideoFormat,
+    AudioFormat, Codec, Format, Mono, RunEpoch, Sample, StreamId, StreamKind, Ticks, Track, VideoFormat,
 };
 use std::io;
 use std::path::Path;
@@ -245,9 +245,4 @@ pub(super) fn decoded(bytes: &[u8], dir: &Path) -> Vec<(i64, String)> {
         (fields[2].parse().unwrap(), fields[5].to_owned())
     });
     frames.collect()
-}
-
-/// A clock reading that the tests need no value of.
-pub(super) fn utc_of(t: Ticks) -> Utc {
-    t.to_utc()
 }

@@ -7,7 +7,7 @@
 use super::bytes::crc_around;
 use super::fragment::FragmentInfo;
 use super::header::{HEADER_READ_LEN, HeaderFault, parse_header};
-use super::identity::FRAGMENT_ID;
+use super::identity::{FRAGMENT_ID, INDEX_ID};
 use super::init::Init;
 use super::read::ReadAt;
 use super::trailer::SEGMENT_FRAGMENTS_MAX;
@@ -77,6 +77,7 @@ impl<'a> Walk<'a> {
                     at = info.file_end();
                     self.fragments.push(info);
                 }
+                None if closed && self.is_index(at) => return self.note(at, "the index is damaged"),
                 None if closed => return self.note(at, what),
                 None => {
                     self.torn = Some(at);
@@ -185,6 +186,10 @@ impl<'a> Walk<'a> {
             }
         }
         None
+    }
+
+    fn is_index(&mut self, at: u64) -> bool {
+        self.read(at, 8 + INDEX_ID.len()).is_ok() && self.chunk.ends_with(&INDEX_ID)
     }
 
     fn read(&mut self, at: u64, len: usize) -> Result<(), Fault> {

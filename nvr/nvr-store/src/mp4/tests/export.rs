@@ -60,6 +60,17 @@ fn any_interval_of_h265_footage_cut_between_key_frames() {
 }
 
 #[test]
+fn open_gops_leave_out_what_cannot_be_decoded() {
+    let args = "-t 4 -c:v libx264 -preset veryfast -x264-params open-gop=1:keyint=25:min-keyint=25:bframes=3:scenecut=0";
+    let made = encode(args, Codec::H264, None);
+    let files = Files(segments(&made, &made.samples, &[60]));
+    let first = made.of(Track::Video)[0].pts.since(START);
+    for from in [first + 30 * 3600, first + 55 * 3600 + 17, first + 80 * 3600] {
+        check(&made, &files, from, first + 90 * 3600);
+    }
+}
+
+#[test]
 fn mjpeg_footage() {
     let made = encode("-t 2 -c:v mjpeg -pix_fmt yuvj420p", Codec::Mjpeg, None);
     check(&made, &Files(segments(&made, &made.samples, &[])), 36_000, 72_000);
@@ -191,7 +202,7 @@ fn nothing_there_is_an_empty_plan_with_one_gap() {
 /// Offsets beyond 4 GiB take the wide forms: 64-bit chunk offsets and a 64-bit `mdat`.
 #[test]
 fn an_export_beyond_4_gib_uses_wide_offsets() {
-    // The same ten minutes of 8 MB pictures, as many times as it takes; payload is never read by a plan.
+    // The same four pictures of 8 MB, as many times as it takes; a plan never reads payload.
     let heavy = segment(&h264(), &pictures(0, 4, 2, 8_000_000)).bytes;
     let one = scan(&heavy, heavy.len() as u64, Depth::Headers).unwrap();
     struct Same(Vec<u8>);

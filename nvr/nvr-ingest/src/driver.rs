@@ -48,7 +48,7 @@ impl Driver {
                     Action::Connect => connect = true,
                     // The connection lives in `connection` below and is gone when that returns.
                     Action::Disconnect => {}
-                    Action::Down { reason, since } => self.sink.accept(StreamEvent::Down { reason, since }),
+                    Action::Down { .. } => self.tell(&[action]),
                     Action::End => {
                         self.show(&session);
                         return;
@@ -56,7 +56,7 @@ impl Driver {
                 }
             }
             self.show(&session);
-            let event = if connect {
+            let ended = if connect {
                 let attempt = AssertUnwindSafe(self.connection(&mut session, &mut assembler));
                 attempt.catch_unwind().await.unwrap_or_else(|_| {
                     self.shared.counters.panics.fetch_add(1, Ordering::Relaxed);
@@ -69,21 +69,25 @@ impl Driver {
                             self.source.name()
                         ),
                     ))
+                    .into()
                 })
             } else {
                 let deadline = sleep_until(&session, self.now());
                 tokio::select! {
-                    order = self.shared.order() => order.into(),
-                    () = self.source.worth_a_try() => Event::RetryNow,
-                    () = deadline => Event::Timer,
+                    order = self.shared.order() => Ended::Event(order.into()),
+                    () = self.source.worth_a_try() => Ended::Event(Event::RetryNow),
+                    () = deadline => Ended::Event(Event::Timer),
                 }
             };
-            actions = session.step(event, self.now());
+            actions = match ended {
+                Ended::Event(event) => session.step(event, self.now()),
+                Ended::Stepped(actions) => actions,
+            };
         }
     }
 
     /// One attempt and, when it succeeds, the whole life of the connection; gives the event that ends it.
-    async fn connection(&mut self, session: &mut Session, assembler: &mut Assembler) -> Event {
+    async fn connection(&mut self, session: &mut Session, assembler: &mut Assembler) -> Ended {
         let slots = self.slots.clone();
         let shared = self.shared.clone();
         let start = self.now();
@@ -94,10 +98,10 @@ impl Driver {
         let (offer, mut items, _slot) = tokio::select! {
             result = attempt => match result {
                 Ok(((offer, items), slot)) => (offer, items, slot),
-                Err(failure) => return Event::Failed(failure),
+                Err(failure) => return Event::Failed(failure).into(),
             },
-            order = stop_order(&shared) => return order,
-            () = sleep_until(session, start) => return Event::Timer,
+            order = stop_order(&shared) => return order.into(),
+            () = sleep_until(session, start) => return Event::Timer.into(),
         };
         let actions = session.step(Event::Connected, self.now());
         debug_assert!(actions.is_empty());
@@ -108,7 +112,7 @@ impl Driver {
     }
 
     /// Hands items on until the connection ends, stalls or is stopped.
-    async fn pump(&mut self, session: &mut Session, assembler: &mut Assembler, items: &mut Items) -> Event {
+    async fn pump(&mut self, session: &mut Session, assembler: &mut Assembler, items: &mut Items) -> Ended {
         let shared = self.shared.clone();
         let connected = self.now();
         let mut timer = std::pin::pin!(sleep_until(session, connected));
@@ -119,11 +123,18 @@ impl Driver {
             let item = tokio::select! {
                 biased;
                 item = items.next() => item,
-                event = &mut order => return event,
+                event = &mut order => return event.into(),
                 () = &mut timer => {
                     let now = self.now();
-                    if session.deadline().is_some_and(|due| due <= now.mono) {
-                        return Event::Timer;
+                    let actions = session.step(Event::Timer, now);
+                    if actions.contains(&Action::Disconnect) {
+                        return Ended::Stepped(actions);
+                    }
+                    if !actions.is_empty() {
+                        // Stalled, but kept: something may come yet.
+                        live = false;
+                        self.tell(&actions);
+                        self.show(session);
                     }
                     timer.set(sleep_until(session, now));
                     continue;
@@ -131,7 +142,7 @@ impl Driver {
             };
             let item = match item {
                 Some(Ok(item)) => item,
-                Some(Err(failure)) => return Event::Failed(failure),
+                Some(Err(failure)) => return Event::Failed(failure).into(),
                 None => {
                     return Event::Failed(Failure::new(
                         FailureKind::Down,
@@ -139,7 +150,8 @@ impl Driver {
                             "{}: the camera closed the connection; it is tried again",
                             self.source.name()
                         ),
-                    ));
+                    ))
+                    .into();
                 }
             };
             let now = self.now();
@@ -182,7 +194,8 @@ impl Driver {
                                  set the camera to send them with every key frame",
                                 self.source.name()
                             ),
-                        ));
+                        ))
+                        .into();
                     }
                 }
                 Item::Skipped => {
@@ -196,9 +209,18 @@ impl Driver {
                                  restart the camera or update its firmware",
                                 self.source.name()
                             ),
-                        ));
+                        ))
+                        .into();
                     }
                 }
+            }
+        }
+    }
+
+    fn tell(&mut self, actions: &[Action]) {
+        for action in actions {
+            if let Action::Down { reason, since } = *action {
+                self.sink.accept(StreamEvent::Down { reason, since });
             }
         }
     }
@@ -212,6 +234,20 @@ impl Driver {
             tracing::info!(stream = %self.shared.stream, state = state.as_str());
         }
         self.shared.show(state, since, why);
+    }
+}
+
+/// How a connection ended.
+enum Ended {
+    /// By this, which is still to be stepped.
+    Event(Event),
+    /// By a step that was made already.
+    Stepped(Vec<Action>),
+}
+
+impl From<Event> for Ended {
+    fn from(event: Event) -> Self {
+        Self::Event(event)
     }
 }
 

@@ -26,6 +26,11 @@ pub const STABLE_AFTER: Duration = Duration::from_secs(60);
 pub const CONNECT_DEFAULT: Duration = Duration::from_secs(20);
 /// No sample for this long is a stall, unless the configuration says otherwise.
 pub const STALL_DEFAULT: Duration = Duration::from_secs(10);
+/// How long a fresh connection is kept that brings no sample, at first: cameras with a long GOP begin with a
+/// key frame. Four times as long with every further one, up to [`FIRST_SAMPLE_MAX`]. Shown as stalled meanwhile.
+pub const FIRST_SAMPLE_MIN: Duration = Duration::from_secs(30);
+/// Longest time that a fresh connection without a sample is kept.
+pub const FIRST_SAMPLE_MAX: Duration = Duration::from_secs(5 * 60);
 /// Connections to one camera at once: its main and its sub-stream.
 pub const SESSIONS_MAX: usize = 2;
 /// Without parameters for this long while pictures arrive, the camera is broken. Cameras that send parameters
@@ -97,10 +102,22 @@ pub enum Action {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    Connecting { since: Mono },
-    Connected { alive: Mono },
-    Live { alive: Mono, since: Mono },
-    Waiting { until: Mono },
+    Connecting {
+        since: Mono,
+    },
+    /// Kept `until`, unless something comes; `said` that it is stalled.
+    Connected {
+        alive: Mono,
+        until: Mono,
+        said: bool,
+    },
+    Live {
+        alive: Mono,
+        since: Mono,
+    },
+    Waiting {
+        until: Mono,
+    },
     Stopped,
 }
 
@@ -114,6 +131,8 @@ pub struct Session {
     why: Option<String>,
     last_kind: Option<FailureKind>,
     failures: u32,
+    /// Connections in a row that brought no sample.
+    silent: u32,
     down: Option<GapReason>,
     /// Last sample, or the start of the session: where an outage begins.
     recorded: Utc,
@@ -134,6 +153,7 @@ impl Session {
             why: None,
             last_kind: None,
             failures: 0,
+            silent: 0,
             down: None,
             recorded: now.utc,
             patience,
@@ -162,7 +182,9 @@ impl Session {
     pub fn deadline(&self) -> Option<Mono> {
         match self.phase {
             Phase::Connecting { since } => Some(since + self.patience.connect),
-            Phase::Connected { alive } | Phase::Live { alive, .. } => Some(alive + self.patience.stall),
+            Phase::Connected { until, said: true, .. } => Some(until),
+            Phase::Connected { alive, until, .. } => Some(until.min(alive + self.patience.stall)),
+            Phase::Live { alive, .. } => Some(alive + self.patience.stall),
             Phase::Waiting { until } => Some(until),
             Phase::Stopped => None,
         }
@@ -184,13 +206,15 @@ impl Session {
             (Event::Sample, Phase::Connected { .. }) => {
                 self.recorded = now.utc;
                 self.phase = Phase::Live { alive: now.mono, since: now.mono };
+                self.silent = 0;
                 self.down = None;
                 self.why = None;
                 self.show(CameraState::Live, now);
                 Vec::new()
             }
-            (Event::Alive, Phase::Connected { .. }) => {
-                self.phase = Phase::Connected { alive: now.mono };
+            (Event::Alive, Phase::Connected { until, said, .. }) => {
+                let until = until.max(now.mono + self.patience.stall);
+                self.phase = Phase::Connected { alive: now.mono, until, said };
                 Vec::new()
             }
             (Event::Alive, Phase::Live { since, .. }) => {
@@ -198,7 +222,11 @@ impl Session {
                 Vec::new()
             }
             (Event::Connected, Phase::Connecting { .. }) => {
-                self.phase = Phase::Connected { alive: now.mono };
+                let keep =
+                    FIRST_SAMPLE_MIN.saturating_mul(4u32.saturating_pow(self.silent)).min(FIRST_SAMPLE_MAX);
+                let until = now.mono + keep.max(self.patience.stall);
+                self.phase = Phase::Connected { alive: now.mono, until, said: false };
+                self.silent = self.silent.saturating_add(1);
                 self.connects += 1;
                 Vec::new()
             }
@@ -220,26 +248,34 @@ impl Session {
             return Vec::new();
         }
         let Patience { connect, stall } = self.patience;
-        let failure = match self.phase {
-            Phase::Waiting { .. } => return self.connect(now),
-            Phase::Connecting { .. } => Failure::new(
-                FailureKind::Down,
-                format!(
+        let stalled = Failure::new(
+            FailureKind::Stalled,
+            format!(
+                "{}: connected, but no picture for {} s; check the camera's stream settings and the network",
+                self.name,
+                stall.as_secs()
+            ),
+        );
+        match self.phase {
+            Phase::Waiting { .. } => self.connect(now),
+            Phase::Connecting { .. } => {
+                let why = format!(
                     "{}: no connection within {} s; check that the camera is on and its address is right",
                     self.name,
                     connect.as_secs()
-                ),
-            ),
-            _ => Failure::new(
-                FailureKind::Stalled,
-                format!(
-                    "{}: connected, but no picture for {} s; check the camera's stream settings and the network",
-                    self.name,
-                    stall.as_secs()
-                ),
-            ),
-        };
-        self.fail(failure, now, vec![Action::Disconnect])
+                );
+                self.fail(Failure::new(FailureKind::Down, why), now, vec![Action::Disconnect])
+            }
+            Phase::Connected { alive, until, said: false } if until > now.mono => {
+                self.phase = Phase::Connected { alive, until, said: true };
+                let mut actions = Vec::new();
+                self.why = Some(stalled.why);
+                self.show(CameraState::Stalled, now);
+                self.say_down(GapReason::CameraStalled, now, &mut actions);
+                actions
+            }
+            _ => self.fail(stalled, now, vec![Action::Disconnect]),
+        }
     }
 
     fn connect(&mut self, now: Now) -> Vec<Action> {

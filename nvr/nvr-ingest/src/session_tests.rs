@@ -88,6 +88,7 @@ fn a_stall_is_noticed_and_early_timers_are_not() {
             (12.1, Event::Timer),
             (12.2, Event::Connected),
             (22.2, Event::Timer),
+            (42.2, Event::Timer),
         ],
         &[
             (&[], CameraState::Connecting),
@@ -95,6 +96,43 @@ fn a_stall_is_noticed_and_early_timers_are_not() {
             (&[], CameraState::Live),
             (&[Action::Disconnect, down(GapReason::CameraStalled, 1.0)], CameraState::Stalled),
             (&[Action::Connect], CameraState::Stalled),
+            (&[], CameraState::Stalled),
+            (&[], CameraState::Stalled),
+            (&[Action::Disconnect], CameraState::Stalled),
+        ],
+    );
+}
+
+#[test]
+fn a_long_gop_is_waited_for_and_shown_as_stalled() {
+    check(
+        &[(0.1, Event::Connected), (10.1, Event::Timer), (20.0, Event::Timer), (29.0, Event::Sample)],
+        &[
+            (&[], CameraState::Connecting),
+            (&[down(GapReason::CameraStalled, 0.0)], CameraState::Stalled),
+            (&[], CameraState::Stalled),
+            (&[], CameraState::Live),
+        ],
+    );
+    // The next connection that brings nothing is kept for two minutes.
+    check(
+        &[
+            (0.0, Event::Connected),
+            (10.0, Event::Timer),
+            (30.0, Event::Timer),
+            (31.0, Event::Timer),
+            (31.0, Event::Connected),
+            (41.0, Event::Timer),
+            (150.9, Event::Timer),
+            (151.0, Event::Timer),
+        ],
+        &[
+            (&[], CameraState::Connecting),
+            (&[down(GapReason::CameraStalled, 0.0)], CameraState::Stalled),
+            (&[Action::Disconnect], CameraState::Stalled),
+            (&[Action::Connect], CameraState::Stalled),
+            (&[], CameraState::Stalled),
+            (&[], CameraState::Stalled),
             (&[], CameraState::Stalled),
             (&[Action::Disconnect], CameraState::Stalled),
         ],

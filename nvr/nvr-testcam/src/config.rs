@@ -9,6 +9,7 @@ use crate::quirk::Quirk;
 use crate::synthetic::Synthetic;
 use crate::track::Track;
 use crate::{audio, file};
+use nvr_base::Codec;
 use std::path::PathBuf;
 
 /// Most cameras of one server.
@@ -147,6 +148,9 @@ impl TestcamConfig {
     pub(crate) fn load(&self) -> Result<Vec<Vec<Track>>, TestcamError> {
         self.check()?;
         let mut kinds = vec![self.pictures(&self.source, true)?];
+        if self.quirks.contains(&Quirk::WrongSdp) && kinds.iter().any(|k| k.codec != Codec::H264) {
+            return Err(TestcamError::Config("the quirk wrong-sdp needs an H.264 stream".into()));
+        }
         if let Some(sub) = &self.sub {
             kinds.push(self.pictures(sub, false)?);
         }

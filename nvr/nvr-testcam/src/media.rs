@@ -49,6 +49,11 @@ pub(crate) struct Media {
 /// A clip longer than this is refused: an alternation of two files must fit, too.
 pub(crate) const SLOTS_MAX: usize = 1_000_000;
 
+/// Longest clip: times beyond it are taken for damage.
+const LOOP_S_MAX: i64 = 7 * 24 * 3600;
+/// Most frames a second on average.
+const RATE_MAX: i64 = 1000;
+
 impl Media {
     /// Drops what precedes the first key frame, and puts parameter sets before key frames that lack them.
     pub(crate) fn start_at_key(mut self) -> Result<Self, String> {
@@ -64,6 +69,16 @@ impl Media {
             s.pts -= dts0;
         }
         self.loop_ticks -= dts0;
+        let (second, most) = (i64::from(self.clock_hz), LOOP_S_MAX * i64::from(self.clock_hz));
+        let plausible = |s: &Slot| (0..most).contains(&s.dts) && (-most..most).contains(&s.pts);
+        if !(1..most).contains(&self.loop_ticks) || !self.slots.iter().all(plausible) {
+            return Err(
+                "its times are damaged, or it is longer than a week; copy it with `ffmpeg -c copy`".into()
+            );
+        }
+        if self.slots.len() as i64 * second / self.loop_ticks > RATE_MAX {
+            return Err(format!("it has more than {RATE_MAX} frames a second"));
+        }
         if let Some(sps) = self.config.first()
             && matches!(self.codec, Codec::H264 | Codec::H265)
         {

@@ -1,16 +1,27 @@
 //! Bytes on their way to one connection.
 //!
-//! Promises: order is kept; a full socket never blocks; what waits is counted in bytes and frames.
+//! Promises: order is kept; a full socket never blocks; what waits is counted in bytes, frames and replies.
 //! Leaves to others: how much may wait (`session`).
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Write};
 
+/// What bytes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A reply to a request.
+    Reply,
+    /// Media, with more of the frame to come, or no picture.
+    Media,
+    /// The end of a picture.
+    FrameEnd,
+}
+
 #[derive(Debug)]
 struct Chunk {
     data: Vec<u8>,
     sent: usize,
-    ends_frame: bool,
+    kind: Kind,
 }
 
 /// A queue before a non-blocking socket.
@@ -18,6 +29,7 @@ struct Chunk {
 pub(crate) struct Outbox {
     chunks: VecDeque<Chunk>,
     bytes: usize,
+    replies: usize,
     by_drops: bool,
 }
 
@@ -39,11 +51,16 @@ impl Outbox {
 
     /// Frames whose end waits.
     pub(crate) fn frames(&self) -> u64 {
-        self.chunks.iter().filter(|c| c.ends_frame).count() as u64
+        self.chunks.iter().filter(|c| c.kind == Kind::FrameEnd).count() as u64
+    }
+
+    /// Replies that wait: a client that asks and never reads has many.
+    pub(crate) fn replies(&self) -> usize {
+        self.replies
     }
 
     /// Sends now what the socket takes, keeps the rest.
-    pub(crate) fn send(&mut self, socket: &mut impl Write, data: &[u8], ends_frame: bool) -> io::Result<()> {
+    pub(crate) fn send(&mut self, socket: &mut impl Write, data: &[u8], kind: Kind) -> io::Result<()> {
         let mut sent = 0;
         if self.bytes == 0 && !self.by_drops {
             sent = write(socket, data)?;
@@ -53,7 +70,8 @@ impl Outbox {
         }
         let data = data.get(sent..).unwrap_or_default().to_vec();
         self.bytes += data.len();
-        self.chunks.push_back(Chunk { data, sent: 0, ends_frame });
+        self.replies += usize::from(kind == Kind::Reply);
+        self.chunks.push_back(Chunk { data, sent: 0, kind });
         Ok(())
     }
 
@@ -69,9 +87,14 @@ impl Outbox {
             if chunk.sent < chunk.data.len() {
                 break;
             }
-            self.chunks.pop_front();
+            self.pop();
         }
         Ok(())
+    }
+
+    fn pop(&mut self) {
+        let replied = self.chunks.pop_front().is_some_and(|c| c.kind == Kind::Reply);
+        self.replies -= usize::from(replied);
     }
 
     /// Sends one byte.
@@ -81,7 +104,7 @@ impl Outbox {
         chunk.sent += n;
         self.bytes -= n;
         if chunk.sent >= chunk.data.len() {
-            self.chunks.pop_front();
+            self.pop();
         }
         Ok(())
     }
@@ -128,22 +151,23 @@ mod tests {
     #[test]
     fn order_and_counts() {
         let (mut s, mut o) = (Socket { room: 3, ..Socket::default() }, Outbox::default());
-        o.send(&mut s, b"ab", true).unwrap();
-        o.send(&mut s, b"cde", true).unwrap();
-        o.send(&mut s, b"fg", true).unwrap();
-        assert_eq!((s.got.as_slice(), o.bytes(), o.frames(), o.wants_room()), (&b"abc"[..], 4, 2, true));
+        o.send(&mut s, b"ab", Kind::FrameEnd).unwrap();
+        o.send(&mut s, b"cde", Kind::FrameEnd).unwrap();
+        o.send(&mut s, b"fg", Kind::Reply).unwrap();
+        assert_eq!((s.got.as_slice(), o.bytes(), o.frames(), o.wants_room()), (&b"abc"[..], 4, 1, true));
         s.room = 3;
         o.flush(&mut s).unwrap();
-        assert_eq!((s.got.as_slice(), o.bytes(), o.frames()), (&b"abcdef"[..], 1, 1));
+        assert_eq!((s.got.as_slice(), o.bytes(), o.frames(), o.replies()), (&b"abcdef"[..], 1, 0, 1));
         s.room = 9;
         o.flush(&mut s).unwrap();
+        assert_eq!(o.replies(), 0);
         assert_eq!((s.got.as_slice(), o.bytes(), o.frames(), o.wants_room()), (&b"abcdefg"[..], 0, 0, false));
     }
 
     #[test]
     fn drops() {
         let (mut s, mut o) = (Socket { room: 9, ..Socket::default() }, Outbox::new(true));
-        o.send(&mut s, b"ab", true).unwrap();
+        o.send(&mut s, b"ab", Kind::FrameEnd).unwrap();
         o.flush(&mut s).unwrap();
         assert_eq!((s.got.len(), o.wants_room()), (0, false));
         for expected in [&b"a"[..], b"ab", b"ab"] {

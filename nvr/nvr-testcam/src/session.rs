@@ -5,7 +5,7 @@
 
 use crate::config::{AfterFrames, Pacing};
 use crate::dialogue::{Dialogue, Reply, Route};
-use crate::outbox::Outbox;
+use crate::outbox::{Kind, Outbox};
 use crate::packetize::Template;
 use crate::player::{Player, Verdict};
 use crate::request::{self, MESSAGE_BYTES_MAX, Message, Request};
@@ -20,6 +20,8 @@ use std::net::{TcpStream, UdpSocket};
 const HUGE_PACKETS_AT_ONCE: usize = 64;
 /// Packets of a huge unit made for one frame's time.
 const HUGE_PACKETS_A_FRAME: usize = 1024;
+/// Replies that may wait for a client that asks and does not read.
+const REPLIES_WAITING_MAX: usize = 64;
 /// Bytes taken off a socket at once.
 const READ_BYTES: usize = 16 << 10;
 
@@ -162,7 +164,10 @@ impl Session {
 
     /// Sends a reply.
     pub(crate) fn reply(&mut self, reply: &Reply) {
-        self.send(reply.text().as_bytes(), false);
+        self.send(reply.text().as_bytes(), Kind::Reply);
+        if self.outbox.replies() > REPLIES_WAITING_MAX {
+            self.hang_up();
+        }
     }
 
     /// The socket has room.
@@ -177,9 +182,9 @@ impl Session {
         self.gone |= sent.is_err();
     }
 
-    fn send(&mut self, data: &[u8], ends_frame: bool) {
+    fn send(&mut self, data: &[u8], kind: Kind) {
         if !self.gone {
-            let sent = self.outbox.send(&mut &self.socket, data, ends_frame);
+            let sent = self.outbox.send(&mut &self.socket, data, kind);
             self.gone |= sent.is_err();
         }
     }
@@ -214,6 +219,7 @@ impl Session {
         state.sender.number(template, channel, timestamp);
         let altered = player.faults.on_packets().then(|| player.faults.packets(template, second));
         let complete = player.is_complete();
+        let kind = if video { Kind::FrameEnd } else { Kind::Media };
         if video {
             self.stats.frames += 1;
             self.stats.bytes += template.payload_bytes;
@@ -227,22 +233,15 @@ impl Session {
         }
         match altered {
             Some(packets) => {
-                self.send_packets(
-                    packets.iter().map(Vec::as_slice),
-                    packets.len(),
-                    route,
-                    net,
-                    second,
-                    video,
-                );
+                self.send_packets(packets.iter().map(Vec::as_slice), packets.len(), route, net, second, kind);
             }
             None if net.pacing == Pacing::Frame && matches!(route, Route::Interleaved(_)) => {
                 self.stats.packets += template.offsets.len() as u64;
-                self.send(&template.bytes, video);
+                self.send(&template.bytes, kind);
             }
             None => {
                 let count = template.offsets.len();
-                self.send_packets(template.packets(), count, route, net, second, video);
+                self.send_packets(template.packets(), count, route, net, second, kind);
             }
         }
         if complete && net.after_frames == AfterFrames::Close {
@@ -252,7 +251,9 @@ impl Session {
 
     fn send_report(&mut self, report: &[u8], route: Route, net: &Network) {
         match route {
-            Route::Interleaved(channel) => self.send(&interleave(channel.wrapping_add(1), report), false),
+            Route::Interleaved(channel) => {
+                self.send(&interleave(channel.wrapping_add(1), report), Kind::Media)
+            }
             Route::Udp { rtcp, .. } => {
                 // A lost report is as good as one the network lost.
                 let _ = net.rtcp.send_to(report, rtcp);
@@ -267,18 +268,18 @@ impl Session {
         route: Route,
         net: &Network,
         second: bool,
-        video: bool,
+        last: Kind,
     ) {
         match route {
             Route::Interleaved(_) if net.pacing == Pacing::Frame => {
                 let all: Vec<u8> = packets.flatten().copied().collect();
                 self.stats.packets += count as u64;
-                self.send(&all, video);
+                self.send(&all, last);
             }
             Route::Interleaved(_) => {
                 for (i, packet) in packets.enumerate() {
                     self.stats.packets += 1;
-                    self.send(packet, video && i + 1 == count);
+                    self.send(packet, if i + 1 == count { last } else { Kind::Media });
                 }
             }
             Route::Udp { rtp, .. } => {
@@ -329,7 +330,7 @@ impl Session {
             state.sender.number(&mut part, channel, player.huge_timestamp);
             let Template { offsets, .. } = &part;
             let count = offsets.len();
-            self.send_packets(part.packets(), count, route, net, true, false);
+            self.send_packets(part.packets(), count, route, net, true, Kind::Media);
         }
     }
 }

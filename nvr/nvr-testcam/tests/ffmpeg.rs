@@ -2,6 +2,7 @@
 //!
 //! Promises: pictures are counted and decoded by ffmpeg, not by us.
 //! Leaves to others: quirks. Needs `ffmpeg` with libx264 and libx265 (Debian's has both).
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 use nvr_testcam::{AfterFrames, AuthScheme, Credentials, Sound, Source, Synthetic, Testcam, TestcamConfig};
 use std::path::{Path, PathBuf};
@@ -198,4 +199,50 @@ fn pictures_of_the_synthetic_stream_move() {
     sums.sort_unstable();
     sums.dedup();
     assert_eq!(sums.len(), 20, "each picture differs");
+}
+
+/// Damaged files are refused or served, never a panic: bytes changed, taken out, cut off.
+#[test]
+fn damaged_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let b_frames = "-map 0:v -c:v libx264 -bf 3 -g 25";
+    let h265 = "-map 0:v -c:v libx265 -x265-params log-level=none:keyint=25";
+    let files = [
+        clip(dir.path(), "a.h264", b_frames),
+        clip(dir.path(), "a.mp4", b_frames),
+        clip(dir.path(), "a.h265", h265),
+        clip(dir.path(), "b.mp4", &format!("{h265} -tag:v hvc1 -movflags faststart")),
+        clip(dir.path(), "a.mjpeg", "-map 0:v -c:v mjpeg -huffman default -q:v 20 -frames:v 5 -f image2pipe"),
+        clip(dir.path(), "a.aac", "-map 1:a -c:a aac -f adts"),
+        clip(dir.path(), "c.mp4", "-map 1:a -c:a aac -movflags faststart"),
+    ];
+    let mut rng = fastrand::Rng::with_seed(3);
+    let target = dir.path().join("damaged");
+    let mut served = 0;
+    for file in &files {
+        let whole = std::fs::read(file).unwrap();
+        for n in 0..60 {
+            let mut data = whole.clone();
+            // The heads of files decide: half of the damage is there (MP4 may have it at the end).
+            let from = if n % 4 == 1 { data.len().saturating_sub(3000) } else { 0 };
+            let to = if n % 4 == 0 { data.len().min(3000) } else { data.len() };
+            for _ in 0..rng.usize(1..20) {
+                data[rng.usize(from..to)] = rng.u8(..);
+            }
+            match n % 3 {
+                0 => data.truncate(rng.usize(0..data.len())),
+                1 => {
+                    let at = rng.usize(from..to);
+                    data.drain(at..(at + rng.usize(0..100)).min(data.len()));
+                }
+                _ => {}
+            }
+            std::fs::write(&target, &data).unwrap();
+            let sound = file.extension().is_some_and(|e| e == "aac") || file.ends_with("c.mp4");
+            let mut c = if sound { TestcamConfig::synthetic(100) } else { TestcamConfig::file(&target) };
+            c.sound = sound.then(|| Sound::File(target.clone()));
+            served += usize::from(Testcam::start(c).is_ok());
+        }
+    }
+    assert!(served > 0, "some damage is only in the pictures");
 }

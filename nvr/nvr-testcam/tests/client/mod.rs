@@ -3,6 +3,8 @@
 //! Promises: blocking reads with a deadline; packets as they came.
 //! Leaves to others: judging them.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(missing_debug_implementations, reason = "test helper")]
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};

@@ -13,6 +13,7 @@ pub mod media_protocol;
 pub mod queue;
 pub mod sample;
 pub mod status;
+pub mod still_protocol;
 pub mod text;
 pub mod time;
 

@@ -5,7 +5,7 @@
 //! Leaves to others: what the bytes mean (`media_protocol`), waiting (the recorder polls, the child blocks).
 
 use crate::media_protocol::{
-    FromChild, INLINE_LEN_MAX, ProtocolError, SAMPLE_LEN_MAX, decode_from_child, encode,
+    FromChild, INLINE_LEN_MAX, MESSAGE_LEN_MAX, ProtocolError, SAMPLE_LEN_MAX, decode_from_child, encode,
 };
 use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::io::Errno;
@@ -96,8 +96,16 @@ impl MediaChannel {
         if len == 0 || len > SAMPLE_LEN_MAX {
             return Err(ProtocolError::Limit("sample length").into());
         }
-        let header = encode(&FromChild::Sample { pts, key, len })?;
-        if data.len() <= INLINE_LEN_MAX {
+        self.send_data(&FromChild::Sample { pts, key, len }, data)
+    }
+
+    /// Sends a message and its data: inside the datagram when both fit, else in a sealed memfd.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub fn send_data<T: Serialize>(&self, message: &T, data: &[u8]) -> Result<(), ChannelError> {
+        let header = encode(message)?;
+        if data.len() <= INLINE_LEN_MAX && header.len() + data.len() <= MESSAGE_LEN_MAX {
             return self.send_with(&header, data, None);
         }
         let memfd = rustix::fs::memfd_create("nvr-sample", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)
@@ -128,7 +136,7 @@ impl MediaChannel {
         }
     }
 
-    /// Takes one datagram into `buffer` (at least [`crate::media_protocol::MESSAGE_LEN_MAX`] bytes) and its descriptor, without waiting.
+    /// Takes one datagram into `buffer` (at least [`MESSAGE_LEN_MAX`] bytes) and its descriptor, without waiting.
     /// Returns the datagram's length.
     ///
     /// # Errors
@@ -181,6 +189,15 @@ impl MediaChannel {
     }
 }
 
+/// The data of a message that promises `len` bytes: those inside its datagram, or those of its memfd.
+pub(crate) fn data_of(len: u32, inline: &[u8], memfd: Option<OwnedFd>) -> Result<Vec<u8>, ChannelError> {
+    match memfd {
+        Some(memfd) if inline.is_empty() => read_memfd(memfd, len as usize),
+        None if inline.len() == len as usize => Ok(inline.to_vec()),
+        _ => Err(ProtocolError::Limit("promised length and data disagree").into()),
+    }
+}
+
 /// Reads all of a sealed memfd that must be `len` bytes long; `len` was checked against the protocol's limit.
 fn read_memfd(memfd: OwnedFd, len: usize) -> Result<Vec<u8>, ChannelError> {
     // Only memfds have seals: a pipe, a device or a file on a slow disk is refused here, before any read.
@@ -207,7 +224,6 @@ fn read_memfd(memfd: OwnedFd, len: usize) -> Result<Vec<u8>, ChannelError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media_protocol::MESSAGE_LEN_MAX;
     use crate::time::Mono;
 
     fn receive(ours: &MediaChannel) -> Result<(FromChild, Vec<u8>), ChannelError> {

@@ -190,7 +190,8 @@ pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, ProtocolError> {
     if bytes.len() > MESSAGE_LEN_MAX { Err(ProtocolError::Length(bytes.len())) } else { Ok(bytes) }
 }
 
-fn decode<'a, T: Deserialize<'a>>(datagram: &'a [u8]) -> Result<(T, &'a [u8]), ProtocolError> {
+/// Splits a datagram into its message and the data behind it.
+pub(crate) fn decode<'a, T: Deserialize<'a>>(datagram: &'a [u8]) -> Result<(T, &'a [u8]), ProtocolError> {
     if datagram.len() > MESSAGE_LEN_MAX {
         return Err(ProtocolError::Length(datagram.len()));
     }

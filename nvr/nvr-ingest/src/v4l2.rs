@@ -73,7 +73,7 @@ pub fn add(ingest: &Ingest, config: V4l2Config, sink: Box<dyn SampleSink>) -> Se
 }
 
 /// The child program: [`CHILD_VARIABLE`], else beside this program, else by `PATH`.
-fn child_program() -> PathBuf {
+pub fn child_program() -> PathBuf {
     let beside = std::env::current_exe().ok().and_then(|me| Some(me.parent()?.join(CHILD_NAME)));
     choose_program(std::env::var_os(CHILD_VARIABLE), beside)
 }

@@ -28,12 +28,25 @@ const SEND_WAIT_MAX: Duration = Duration::from_secs(10);
 /// # Errors
 /// Why it gave up; the recorder was told, if it still listens.
 pub fn run(channel: MediaChannel) -> Result<(), Failure> {
+    let channel = prepare(channel)?;
+    report(&channel, order(&channel).and_then(|start| capture(&start, &channel)))
+}
+
+/// Bounds sends, and has panics told.
+///
+/// # Errors
+/// The system refuses the bound.
+pub(crate) fn prepare(channel: MediaChannel) -> Result<Arc<MediaChannel>, Failure> {
     let timeout = rustix::net::sockopt::Timeout::Send;
     rustix::net::sockopt::set_socket_timeout(&channel, timeout, Some(SEND_WAIT_MAX))
         .map_err(|e| Failure::new(FatalCause::Internal, format!("cannot set a send timeout: {e}")))?;
     let channel = Arc::new(channel);
     tell_panics(&channel);
-    let result = order(&channel).and_then(|start| capture(&start, &channel));
+    Ok(channel)
+}
+
+/// Tells a failure as the last message.
+pub(crate) fn report(channel: &MediaChannel, result: Result<(), Failure>) -> Result<(), Failure> {
     if let Err(failure) = &result {
         // The recorder may be gone: then nobody is left to tell.
         let _ = channel.send(&fatal(failure));
@@ -54,12 +67,18 @@ fn tell_panics(channel: &Arc<MediaChannel>) {
     }));
 }
 
-fn order(channel: &MediaChannel) -> Result<Start, Failure> {
-    let fail = |what: String| Failure::new(FatalCause::Internal, what);
-    let mut message = vec![0; MESSAGE_LEN_MAX];
+/// Waits for the order, [`START_WAIT_MAX`] at most; without one, receiving it tells.
+pub(crate) fn await_order(channel: &MediaChannel) -> Result<(), Failure> {
     let wait = Timespec { tv_sec: i64::try_from(START_WAIT_MAX.as_secs()).unwrap_or(10), tv_nsec: 0 };
     poll(&mut [PollFd::new(channel, PollFlags::IN)], Some(&wait))
-        .map_err(|e| fail(format!("cannot wait: {e}")))?;
+        .map(drop)
+        .map_err(|e| Failure::new(FatalCause::Internal, format!("cannot wait: {e}")))
+}
+
+fn order(channel: &MediaChannel) -> Result<Start, Failure> {
+    let fail = |what: String| Failure::new(FatalCause::Internal, what);
+    await_order(channel)?;
+    let mut message = vec![0; MESSAGE_LEN_MAX];
     let (len, _) = channel.receive(&mut message).map_err(|e| match e {
         ChannelError::WouldBlock => fail("no order from the recorder".into()),
         e => e.into(),

@@ -1,8 +1,8 @@
-//! Capture and encode V4L2 cameras, in a sandboxed child process of the recorder.
+//! Capture and encode V4L2 cameras, and decode still pictures, in sandboxed child processes of the recorder.
 //!
 //! Promises: the only crate linking GStreamer and v4l; camera bytes are touched only behind the sandbox; whatever is
 //!   lost is said. Data flow: `device` → `choice` → `sandbox` → `capture` → `loss` → (`jpeg` | `annexb` | `encoder`)
-//!   → `output` → the recorder.
+//!   → `output` → the recorder; one still picture: `sandbox` → `still` → `nvr picture`.
 //! Leaves to others: starting the child, restarting it, and gaps (`nvr-ingest`), the protocol (`nvr-base`).
 
 pub mod annexb;
@@ -16,4 +16,5 @@ pub mod jpeg;
 pub mod loss;
 pub mod output;
 pub mod sandbox;
+pub mod still;
 pub mod syscalls;

@@ -38,6 +38,8 @@ pub struct Assembler {
     last_video_pts: Option<Ticks>,
     last_audio_dts: Option<Ticks>,
     usual_interval: i64,
+    /// The source said that pictures are missing before the next one.
+    missing: Option<GapReason>,
 }
 
 impl Assembler {
@@ -62,9 +64,9 @@ impl Assembler {
         }
     }
 
-    /// Pictures are missing before the next one: a typed gap, and a new epoch.
+    /// Pictures are missing before the next one, and the source knows why: a typed gap however short, and a new epoch.
     pub fn missing(&mut self, reason: GapReason) {
-        self.new_epoch(Some(reason));
+        self.missing.get_or_insert(reason);
     }
 
     /// A picture. Gives false when it cannot be recorded because no parameters are known.
@@ -73,14 +75,24 @@ impl Assembler {
             return false;
         }
         let placed = self.video.place(frame.timestamp, frame.rate_hz, now);
+        let missing = self.missing.take();
+        let mut down = None;
         if let Some(reason) = placed.epoch {
             self.new_epoch(Some(reason));
             self.audio.reset();
+        } else if let Some(reason) = missing {
+            // Every picture lasts until the next was due.
+            let end = self.last_video_pts.map(|last| last.plus(self.usual_interval.max(0)).min(placed.pts));
+            down = end.map(|end| StreamEvent::Down { reason, since: end.to_utc() });
+            self.new_epoch(Some(reason));
         } else if let Some(reason) = self.hole(placed.pts, frame.lost) {
             self.new_epoch(Some(reason));
         }
         let Some((pts, dts)) = self.order(placed.pts) else { return false };
         self.last_video_pts = Some(pts);
+        if let Some(down) = down {
+            sink.accept(down);
+        }
         if let (Some(after), Some(format)) = (self.announce.take(), &self.format) {
             sink.accept(StreamEvent::Format { format: format.clone(), after });
         }

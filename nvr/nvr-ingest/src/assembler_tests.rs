@@ -24,6 +24,8 @@ enum In {
     Frame(i64, u32),
     /// Sound: number of 20 ms packets.
     Sound(i64),
+    /// The source says that pictures are missing.
+    Missing(GapReason),
 }
 
 /// What came out, in short: `F640 d0 -` for a format (width, depth, reason), `v3` or `a1` for samples.
@@ -35,6 +37,7 @@ fn run(inputs: Vec<In>) -> Vec<String> {
         match input {
             In::Connected => assembler.connected(),
             In::Format(format) => assembler.format(format),
+            In::Missing(reason) => assembler.missing(reason),
             In::Frame(number, lost) => {
                 // A frame arrives when it was shown, or right after its predecessor when it is shown earlier.
                 arrived = (number * 40_000).max(arrived + 1_000);
@@ -77,7 +80,10 @@ fn run(inputs: Vec<In>) -> Vec<String> {
                 assert_eq!(s.duration_ticks, 1_800);
                 "a".to_owned()
             }
-            StreamEvent::Down { .. } => "down".to_owned(),
+            // In milliseconds; the first picture arrives at 1.
+            StreamEvent::Down { reason, since } => {
+                format!("{reason} {}", (since.0 - T0 + 500).div_euclid(1000))
+            }
         });
     }
     texts
@@ -87,7 +93,7 @@ fn check(inputs: Vec<In>, expected: &[&str]) {
     assert_eq!(run(inputs), expected);
 }
 
-use In::{Connected, Format as Fmt, Frame as F, Sound};
+use In::{Connected, Format as Fmt, Frame as F, Missing, Sound};
 
 #[test]
 fn the_format_comes_first_and_once() {
@@ -131,6 +137,24 @@ fn undeclared_b_frames_are_learned_and_stay_learned() {
             F(7, 0),
         ],
         &["F640 d0 -", "v0", "v3", "F640 d1 -", "v1", "v2", "v6", "v4", "v5", "F640 d1 -", "v9", "v7"],
+    );
+}
+
+#[test]
+fn a_hole_that_the_source_names_is_a_gap_however_short() {
+    use GapReason::{CameraBroken, PacketLoss};
+    check(
+        vec![
+            Fmt(format(0, 640, false)),
+            Missing(PacketLoss),
+            F(0, 0),
+            F(1, 0),
+            Missing(CameraBroken),
+            Missing(PacketLoss),
+            F(3, 1),
+            F(4, 0),
+        ],
+        &["F640 d0 packet-loss", "v0", "v1", "camera-broken 81", "F640 d0 camera-broken", "v3", "v4"],
     );
 }
 

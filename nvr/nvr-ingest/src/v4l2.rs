@@ -118,8 +118,16 @@ impl V4l2Source {
             return Err(Failure::new(FailureKind::Broken, why));
         };
         tracing::info!(stream = %self.config.stream, how, "capturing");
-        for layer in layers.iter().filter(|layer| layer.state != LayerState::Applied) {
-            tracing::warn!(stream = %self.config.stream, ?layer, "a layer of the capture sandbox is not complete");
+        for layer in &layers {
+            match &layer.state {
+                LayerState::Applied => {}
+                LayerState::Partly(why) => {
+                    tracing::info!(stream = %self.config.stream, layer = ?layer.kind, why, "sandbox layer in part");
+                }
+                LayerState::Unavailable(why) => {
+                    tracing::warn!(stream = %self.config.stream, layer = ?layer.kind, why, "no such sandbox layer");
+                }
+            }
         }
         let items = stream::unfold((Some(connection), feed), |(connection, mut feed)| async move {
             let mut connection: Connection = connection?;

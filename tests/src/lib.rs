@@ -22,6 +22,10 @@ pub fn binary(name: &str) -> PathBuf {
     };
     let folder = std::env::var_os("NVR_BIN_DIR").map_or_else(beside, PathBuf::from);
     let path = folder.join(name);
-    assert!(path.exists(), "{} is not built: run tests/run, or cargo build --workspace first", path.display());
+    assert!(
+        path.exists(),
+        "{} is not built: run tests/run, or cargo build --workspace first",
+        path.display()
+    );
     path
 }

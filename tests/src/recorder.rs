@@ -66,7 +66,8 @@ impl Cameras {
         loop {
             line.clear();
             assert_ne!(out.read_line(&mut line).expect("readable"), 0, "the fake cameras ended: {args:?}");
-            let port = line.split("rtsp://127.0.0.1:").nth(1).and_then(|rest| rest.split('/').next()?.parse().ok());
+            let port =
+                line.split("rtsp://127.0.0.1:").nth(1).and_then(|rest| rest.split('/').next()?.parse().ok());
             if let Some(port) = port {
                 return Self { running, rest: Some(out), port };
             }
@@ -102,7 +103,8 @@ impl Recorder {
     /// When it cannot be made.
     pub fn new(cameras: &[(&str, String)]) -> Self {
         let recorder = Self { folder: tempfile::tempdir().expect("a folder"), daemon: None };
-        let list: String = cameras.iter().map(|(id, url)| format!("[[camera]]\nid = \"{id}\"\nurl = \"{url}\"\n")).collect();
+        let list: String =
+            cameras.iter().map(|(id, url)| format!("[[camera]]\nid = \"{id}\"\nurl = \"{url}\"\n")).collect();
         recorder.configure(&recorder.storage(), &list);
         recorder
     }
@@ -244,11 +246,22 @@ impl Recorder {
 /// When ffprobe is not there.
 pub fn probe(file: &Path) -> (String, u64) {
     let out = Command::new("ffprobe")
-        .args(["-v", "error", "-count_packets", "-select_streams", "v:0", "-show_entries", "stream=nb_read_packets", "-of", "csv=p=0"])
+        .args([
+            "-v",
+            "error",
+            "-count_packets",
+            "-select_streams",
+            "v:0",
+            "-show_entries",
+            "stream=nb_read_packets",
+            "-of",
+            "csv=p=0",
+        ])
         .arg(file)
         .output()
         .expect("ffprobe runs");
-    let packets = String::from_utf8_lossy(&out.stdout).chars().filter(char::is_ascii_digit).collect::<String>();
+    let packets =
+        String::from_utf8_lossy(&out.stdout).chars().filter(char::is_ascii_digit).collect::<String>();
     (String::from_utf8_lossy(&out.stderr).into_owned(), packets.parse().unwrap_or(0))
 }
 
@@ -257,6 +270,11 @@ pub fn probe(file: &Path) -> (String, u64) {
 /// # Panics
 /// When ffmpeg is not there.
 pub fn decode_complaints(file: &Path) -> String {
-    let out = Command::new("ffmpeg").args(["-v", "error", "-i"]).arg(file).args(["-f", "null", "-"]).output().expect("ffmpeg runs");
+    let out = Command::new("ffmpeg")
+        .args(["-v", "error", "-i"])
+        .arg(file)
+        .args(["-f", "null", "-"])
+        .output()
+        .expect("ffmpeg runs");
     String::from_utf8_lossy(&out.stderr).into_owned()
 }

@@ -45,5 +45,6 @@ pub fn files() -> Vec<String> {
 /// When one cannot be read.
 pub fn sources() -> Vec<Source> {
     let ours = files().into_iter().filter(|f| f.ends_with(".rs") && !f.contains("/vendor/"));
-    ours.map(|path| Source { text: std::fs::read_to_string(root().join(&path)).expect("readable"), path }).collect()
+    ours.map(|path| Source { text: std::fs::read_to_string(root().join(&path)).expect("readable"), path })
+        .collect()
 }

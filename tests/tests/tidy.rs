@@ -10,8 +10,24 @@ const LINES_MAX: usize = 500;
 
 /// What may stand at the top level.
 const TOP: &[&str] = &[
-    "Cargo.toml", "Cargo.lock", "README.md", "LICENSE", "CHANGELOG.md", "clippy.toml", "deny.toml", "rustfmt.toml",
-    "nvr", "plugins", "plugin-api", "models", "appliance", "tests", ".ci", ".gitignore", ".cargo", ".gitattributes",
+    "Cargo.toml",
+    "Cargo.lock",
+    "README.md",
+    "LICENSE",
+    "CHANGELOG.md",
+    "clippy.toml",
+    "deny.toml",
+    "rustfmt.toml",
+    "nvr",
+    "plugins",
+    "plugin-api",
+    "models",
+    "appliance",
+    "tests",
+    ".ci",
+    ".gitignore",
+    ".cargo",
+    ".gitattributes",
 ];
 
 /// Where `unsafe` may stand: the sandbox.
@@ -24,7 +40,10 @@ fn report(what: &str, found: Vec<String>) {
 fn lines_with(sources: &[Source], bad: impl Fn(&Source, &str) -> bool) -> Vec<String> {
     let hit = |s: &Source| {
         let numbered = s.text.lines().enumerate();
-        numbered.filter(|(_, l)| bad(s, l)).map(|(n, l)| format!("{}:{}: {}", s.path, n + 1, l.trim())).collect::<Vec<_>>()
+        numbered
+            .filter(|(_, l)| bad(s, l))
+            .map(|(n, l)| format!("{}:{}: {}", s.path, n + 1, l.trim()))
+            .collect::<Vec<_>>()
     };
     sources.iter().flat_map(hit).collect()
 }
@@ -37,13 +56,19 @@ fn every_file_says_what_it_is() {
 
 #[test]
 fn no_file_hides_a_second_noun() {
-    let long = sources().into_iter().map(|s| (s.text.lines().count(), s.path)).filter(|(n, _)| *n > LINES_MAX);
+    let long =
+        sources().into_iter().map(|s| (s.text.lines().count(), s.path)).filter(|(n, _)| *n > LINES_MAX);
     report("files over the length limit", long.map(|(n, p)| format!("{p}: {n} lines")).collect());
 }
 
 #[test]
 fn nothing_is_left_undone() {
-    let marks = ["to".to_owned() + "do!(", "unimple".to_owned() + "mented!(", "#[ig".to_owned() + "nore", "FIX".to_owned() + "ME"];
+    let marks = [
+        "to".to_owned() + "do!(",
+        "unimple".to_owned() + "mented!(",
+        "#[ig".to_owned() + "nore",
+        "FIX".to_owned() + "ME",
+    ];
     report("left undone", lines_with(&sources(), |_, l| marks.iter().any(|m| l.contains(m.as_str()))));
 }
 
@@ -51,7 +76,10 @@ fn nothing_is_left_undone() {
 fn tests_do_not_sleep() {
     let sleep = "thread::".to_owned() + "sleep";
     let tests: Vec<_> = sources().into_iter().filter(|s| s.path.contains("/tests/")).collect();
-    report("sleeps in tests (wait on a condition with a deadline: nvr_tests::wait)", lines_with(&tests, |_, l| l.contains(&sleep)));
+    report(
+        "sleeps in tests (wait on a condition with a deadline: nvr_tests::wait)",
+        lines_with(&tests, |_, l| l.contains(&sleep)),
+    );
 }
 
 #[test]
@@ -91,7 +119,10 @@ fn documents_and_code_speak_of_the_project_alone() {
         }
         let Ok(text) = std::fs::read_to_string(root().join(&path)) else { continue };
         for (n, line) in text.lines().enumerate() {
-            let host = line.contains("://") && hosts.iter().any(|h| line.split("://").skip(1).any(|u| u.split('/').next().unwrap_or("").contains(h.as_str())));
+            let host = line.contains("://")
+                && hosts.iter().any(|h| {
+                    line.split("://").skip(1).any(|u| u.split('/').next().unwrap_or("").contains(h.as_str()))
+                });
             if host || line.contains(&own) {
                 found.push(format!("{path}:{}: {}", n + 1, line.trim()));
             }
@@ -103,7 +134,11 @@ fn documents_and_code_speak_of_the_project_alone() {
 #[test]
 fn readme_maps_every_crate_and_names_the_two_commands() {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    let mut missing: Vec<String> = ["appliance/demo", "tests/run"].iter().filter(|c| !readme.contains(**c)).map(|c| (*c).to_owned()).collect();
+    let mut missing: Vec<String> = ["appliance/demo", "tests/run"]
+        .iter()
+        .filter(|c| !readme.contains(**c))
+        .map(|c| (*c).to_owned())
+        .collect();
     for path in files() {
         if let Some(folder) = path.strip_suffix("/Cargo.toml")
             && !folder.contains("/vendor")
@@ -123,6 +158,7 @@ fn the_recorder_links_no_decoder() {
     let out = Command::new("ldd").arg(&binary).output().unwrap();
     assert!(out.status.success(), "ldd {}", binary.display());
     let linked = String::from_utf8_lossy(&out.stdout).into_owned();
-    let native = linked.lines().filter(|l| ["gst", "glib", "onnx", "avcodec", "v4l"].iter().any(|n| l.contains(n)));
+    let native =
+        linked.lines().filter(|l| ["gst", "glib", "onnx", "avcodec", "v4l"].iter().any(|n| l.contains(n)));
     report("native media code linked into the recording process", native.map(str::to_owned).collect());
 }

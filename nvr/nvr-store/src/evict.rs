@@ -1,6 +1,7 @@
 //! Removing footage that retention chose, and making space when there is no index to choose from.
 //!
-//! Promises: a locked interval is never touched; a file goes before its row, so that a crash leaves no file unknown.
+//! Promises: a locked interval is never touched; a row goes only after its file, and after a flush has made that
+//! durable, so that no crash leaves a file that no row knows.
 //! Leaves to others: the choice (`retention`), when (`indexer`).
 
 use crate::disk_state::{DiskState, RESERVE_FILE};
@@ -13,9 +14,10 @@ use crate::retention::{View, bytes_wanted, is_locked, plan};
 use crate::row::SegmentRow;
 use crate::shared::Shared;
 use nvr_base::{StreamId, Utc};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::time::Duration;
 
 /// Oldest rows of a stream that one turn looks at.
@@ -40,7 +42,7 @@ pub(crate) fn look_at_space(shared: &Shared) {
 
 /// Bytes that must become free on a disk, as the last look found it.
 pub(crate) fn wanted(shared: &Shared, state: &DiskState) -> u64 {
-    bytes_wanted(&shared.config.retention, state.space(), state.urgent.swap(false, Relaxed))
+    bytes_wanted(&shared.retention(), state.space(), state.urgent.swap(false, Relaxed))
 }
 
 /// One turn of retention over the index; how many segments went.
@@ -52,6 +54,7 @@ pub(crate) fn retain(
     index: &Index,
     now: Option<Utc>,
     totals: &mut BTreeMap<StreamId, u64>,
+    removing: &mut HashSet<u64>,
 ) -> Result<u64> {
     let locks = shared.journal.state(|s| s.locks.clone());
     let mut oldest = Vec::new();
@@ -59,7 +62,7 @@ pub(crate) fn retain(
         let (mut found, mut steps) = (0, 0);
         index.forward(&stream, &mut |row| {
             steps += 1;
-            if !is_locked(&locks, &row) {
+            if !is_locked(&locks, &row) && !removing.contains(&row.name.sequence) {
                 found += 1;
                 oldest.push(row);
             }
@@ -67,24 +70,26 @@ pub(crate) fn retain(
         })?;
     }
     let disks: Vec<_> = shared.disks.iter().map(|d| (d.id, wanted(shared, d))).collect();
-    let view = View { now, config: &shared.config.retention, locks: &locks, disks: &disks, oldest: &oldest, totals };
+    let config = shared.retention();
+    let view = View { now, config: &config, locks: &locks, disks: &disks, oldest: &oldest, totals };
     let chosen: Vec<SegmentRow> = plan(&view).into_iter().map(|(row, _)| row.clone()).collect();
     let mut removed = Removed::new();
+    chosen.iter().for_each(|row| count(&mut removed, row.stream(), row.end, row.bytes));
+    tell(shared, &removed);
+    let mut gone = 0;
     for row in chosen {
         if remove(shared, &row) {
-            for index in shared.indexes() {
-                index.remove(&row.name)?;
-            }
+            gone += 1;
+            removing.insert(row.name.sequence);
             if let Some(total) = totals.get_mut(row.stream()) {
                 *total = total.saturating_sub(row.bytes);
             }
-            count(&mut removed, row.stream(), row.end, row.bytes);
         }
     }
     for (stream, (until, ..)) in &removed {
         index.prune(stream, *until)?;
     }
-    Ok(tell(shared, removed))
+    Ok(gone)
 }
 
 fn count(removed: &mut Removed, stream: &StreamId, end: Utc, bytes: u64) {
@@ -92,13 +97,18 @@ fn count(removed: &mut Removed, stream: &StreamId, end: Utc, bytes: u64) {
     *entry = (entry.0.max(end), entry.1 + 1, entry.2 + bytes);
 }
 
-fn tell(shared: &Shared, removed: Removed) -> u64 {
-    let mut all = 0;
-    for (stream, (until, segments, bytes)) in removed {
-        all += segments;
-        shared.note(Record::Expired { stream, until, segments, bytes });
+/// Puts into the journal what is about to go, durably: no crash leaves a hole that nothing explains.
+fn tell(shared: &Shared, removed: &Removed) {
+    if removed.is_empty() {
+        return;
     }
-    all
+    for (stream, &(until, segments, bytes)) in removed {
+        shared.note(Record::Expired { stream: stream.clone(), until, segments, bytes });
+    }
+    if let Err(e) = shared.journal.write_durable(shared.clock.utc()) {
+        // A full disk may not even take these lines: removing footage is what helps.
+        tracing::warn!(error = %e, "the journal waits for the space that retention makes");
+    }
 }
 
 /// Removes a segment's file; true when it is gone.
@@ -113,21 +123,22 @@ fn remove_file(shared: &Shared, state: &DiskState, name: &SegmentName) -> bool {
         Ok(()) => {
             state.counts.expired.fetch_add(1, Relaxed);
             remove_empty(&*shared.disk, &state.root, name);
-            true
         }
-        Err(e) if e.kind() == io::ErrorKind::NotFound => true,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
         Err(e) => {
             state.note_error("removing a segment", &e);
-            false
+            return false;
         }
     }
+    state.removed.lock().unwrap_or_else(PoisonError::into_inner).push(name.clone());
+    state.dirty.store(true, SeqCst);
+    true
 }
 
-/// Frees `wanted` bytes on a disk by the names of its files alone, oldest first; how many segments went. Rows, if
-/// there is an index, go too.
+/// Frees `wanted` bytes on a disk by the names of its files alone, oldest first; how many segments went.
 ///
 /// # Errors
-/// The disk's, or the index's.
+/// The disk's.
 pub(crate) fn reclaim_by_name(shared: &Shared, state: &DiskState, wanted: u64) -> io::Result<u64> {
     let disk = &*shared.disk;
     let locks = shared.journal.state(|s| s.locks.clone());
@@ -139,6 +150,7 @@ pub(crate) fn reclaim_by_name(shared: &Shared, state: &DiskState, wanted: u64) -
         }
     }
     oldest.sort_unstable();
+    let mut chosen = Vec::new();
     'days: for day in oldest.chunk_by(|a, b| a.0 == b.0) {
         let mut names = Vec::new();
         for (day, camera) in day {
@@ -154,18 +166,14 @@ pub(crate) fn reclaim_by_name(shared: &Shared, state: &DiskState, wanted: u64) -
             if live || locks.iter().any(|l| l.covers(&name.stream.camera, name.start, until)) {
                 continue;
             }
-            let path = state.root.join(name.path());
-            let bytes = disk.open_read(&path).and_then(|f| f.len()).unwrap_or(0);
-            if remove_file(shared, state, &name) {
-                for index in shared.indexes() {
-                    index.remove(&name).map_err(io::Error::other)?;
-                }
-                freed += bytes;
-                count(&mut removed, &name.stream, name.start, bytes);
-            }
+            let bytes = disk.open_read(&state.root.join(name.path())).and_then(|f| f.len()).unwrap_or(0);
+            freed += bytes;
+            count(&mut removed, &name.stream, name.start + shared.config.segment_length_max, bytes);
+            chosen.push(name);
         }
     }
-    Ok(tell(shared, removed))
+    tell(shared, &removed);
+    Ok(chosen.iter().filter(|name| remove_file(shared, state, name)).count() as u64)
 }
 
 /// Keeps a file of `reserve_bytes` on a disk with room for it, to be given up when the disk is full.

@@ -5,6 +5,7 @@
 
 use crate::error::{Result, StoreError};
 use crate::evict::{keep_reserve, look_at_space, reclaim_by_name, retain, wanted};
+use crate::mp4::SegmentName;
 use crate::rebuild::fill;
 use crate::record::Record;
 use crate::recover::recover;
@@ -12,7 +13,7 @@ use crate::row::SegmentRow;
 use crate::shared::{IndexMessage, Shared};
 use crate::status::IndexState;
 use nvr_base::{Mono, StreamId, Utc};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -56,6 +57,8 @@ pub(crate) struct Indexer {
     clocks: (Utc, Mono),
     held_until: Mono,
     totals: Option<BTreeMap<StreamId, u64>>,
+    /// Segments whose files are removed and whose rows are not.
+    removing: HashSet<u64>,
 }
 
 impl Indexer {
@@ -74,6 +77,7 @@ impl Indexer {
             clocks: (utc, mono),
             held_until: Mono(0),
             totals: None,
+            removing: HashSet::new(),
             shared,
         }
     }
@@ -120,6 +124,7 @@ impl Indexer {
             if shared.is_dead() {
                 return Ok(());
             }
+            crate::recover::report(&shared, &walked);
             opened.index.flush()?;
             shared.index_home.adopt()?;
             if walked.files > 0 {
@@ -167,23 +172,36 @@ impl Indexer {
     }
 
     fn take(&mut self, batch: Vec<IndexMessage>) {
-        let mut barriers = Vec::new();
+        let (mut barriers, mut gone) = (Vec::new(), Vec::new());
         for message in batch {
             match message {
                 IndexMessage::Row(row) if self.waiting.len() < WAITING_MAX => self.waiting.push(row),
                 IndexMessage::Row(_) => self.incomplete = true,
+                IndexMessage::Gone(name) => gone.push(name),
                 IndexMessage::Barrier(done) => barriers.push(done),
                 IndexMessage::Reclaim => self.kept_house_at = None,
             }
         }
         let dropped = self.shared.index_queue.count().dropped;
         self.incomplete |= dropped > std::mem::replace(&mut self.dropped_seen, dropped);
-        if let Err(e) = self.insert_waiting() {
+        if let Err(e) = self.insert_waiting().and_then(|()| self.forget(&gone)) {
             self.failed(&e);
         }
         for done in barriers {
             let _ = done.try_send(());
         }
+    }
+
+    /// Takes the rows of removed segments out.
+    fn forget(&mut self, gone: &[SegmentName]) -> Result<()> {
+        for name in gone {
+            self.removing.remove(&name.sequence);
+            for index in self.shared.indexes() {
+                index.remove(name)?;
+            }
+        }
+        self.dirty |= !gone.is_empty();
+        Ok(())
     }
 
     fn insert_waiting(&mut self) -> Result<()> {
@@ -246,7 +264,7 @@ impl Indexer {
         let Ok(index) = self.shared.index() else { return self.retain_without() };
         let now = self.shared.clock.mono();
         let age = (now >= self.held_until).then(|| self.shared.clock.utc());
-        let config = &self.shared.config.retention;
+        let config = self.shared.retention();
         let limited = config.bytes_max.is_some() || config.cameras.values().any(|c| c.bytes_max.is_some());
         if limited && self.totals.is_none() {
             let mut totals = BTreeMap::new();
@@ -257,9 +275,8 @@ impl Indexer {
             self.totals = Some(totals);
         }
         let mut none = BTreeMap::new();
-        let removed = retain(&self.shared, &index, age, self.totals.as_mut().unwrap_or(&mut none))?;
-        self.dirty |= removed > 0;
-        Ok(removed)
+        let totals = self.totals.as_mut().unwrap_or(&mut none);
+        retain(&self.shared, &index, age, totals, &mut self.removing)
     }
 
     /// While there is no index, only what the disks need goes.
@@ -292,9 +309,7 @@ impl Indexer {
         let (utc, now) = (self.shared.clock.utc(), self.shared.clock.mono());
         self.flushed_at = now;
         self.dirty = false;
-        let done = self.shared.catch_up().and_then(|()| {
-            self.shared.index()?.flush()
-        });
+        let done = self.shared.catch_up().and_then(|()| self.shared.index()?.flush());
         match done {
             Ok(()) if !self.incomplete && now.since(self.said_at) >= INDEXED_SAID => {
                 self.said_at = now;

@@ -3,7 +3,7 @@
 //! Promises: reading it never waits for a disk or for the index.
 //! Leaves to others: the facade (`store`), each thread's work (`writer`, `flush`, `indexer`).
 
-use crate::config::StoreConfig;
+use crate::config::{RetentionConfig, StoreConfig};
 use crate::disk::Disk;
 use crate::disk_state::DiskState;
 use crate::error::{Result, StoreError};
@@ -12,6 +12,7 @@ use crate::index::Index;
 use crate::index_open::IndexHome;
 use crate::journal::Journal;
 use crate::journal_state::JournalState;
+use crate::mp4::SegmentName;
 use crate::record::Record;
 use crate::row::{DiskId, SegmentRow};
 use crate::sequences::Sequences;
@@ -32,6 +33,8 @@ use std::time::{Duration, Instant};
 pub(crate) enum IndexMessage {
     /// A flush covers this closed segment.
     Row(SegmentRow),
+    /// A flush covers the removal of this segment.
+    Gone(SegmentName),
     /// Say when everything before is in the index.
     Barrier(SyncSender<()>),
     /// Look at once whether space is needed.
@@ -57,7 +60,9 @@ pub(crate) struct IndexStanding {
 /// Everything.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    /// As it was at the opening; what is kept how long may change: [`Shared::retention`].
     pub(crate) config: StoreConfig,
+    retention: Mutex<Arc<RetentionConfig>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) disks: Vec<Arc<DiskState>>,
@@ -105,6 +110,7 @@ impl Shared {
     pub(crate) fn new(parts: Parts) -> Self {
         let before = parts.journal.state(Clone::clone);
         Self {
+            retention: Mutex::new(Arc::new(parts.config.retention.clone())),
             config: parts.config,
             clock: parts.clock,
             disk: parts.disk,
@@ -125,6 +131,15 @@ impl Shared {
             standing: Mutex::new(IndexStanding { state: IndexState::Opening, note: None }),
             standing_changed: Condvar::new(),
         }
+    }
+
+    /// What is kept how long, now.
+    pub(crate) fn retention(&self) -> Arc<RetentionConfig> {
+        lock(&self.retention).clone()
+    }
+
+    pub(crate) fn set_retention(&self, retention: RetentionConfig) {
+        *lock(&self.retention) = Arc::new(retention);
     }
 
     /// The run this is.
@@ -183,12 +198,16 @@ impl Shared {
         lock(&self.slots).values().cloned().collect()
     }
 
-    /// A segment begins: when its day lies before the last one, recovery must know.
+    /// A segment is about to begin: when its day lies before the last one, recovery must know before there is a file.
+    /// Rare enough to wait for.
     pub(crate) fn note_day(&self, row: &SegmentRow) {
         let Some(slot) = self.find_slot(row.stream()) else { return };
         let day = day_number(row.name.start);
         if day < slot.day.swap(day, Ordering::Relaxed) {
-            self.note(Record::DayReopened { stream: row.stream().clone(), day: row.name.start });
+            let record = Record::DayReopened { stream: row.stream().clone(), day: row.name.start };
+            if let Err(error) = self.journal.append_durable(self.clock.utc(), record) {
+                tracing::warn!(%error, "the journal waits");
+            }
         }
     }
 

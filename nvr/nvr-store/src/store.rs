@@ -4,7 +4,7 @@
 //! recorder.
 //! Leaves to others: everything it does, to the modules it names.
 
-use crate::config::StoreConfig;
+use crate::config::{RetentionConfig, StoreConfig};
 use crate::disk::Disk;
 use crate::error::{Result, StoreError};
 use crate::export::{ExportReport, ExportRequest, ExportSink, KeyPicture};
@@ -127,6 +127,11 @@ impl Store {
         crate::rebuild::rebuild(&self.0.shared, progress)
     }
 
+    /// What is kept how long, from now on.
+    pub fn set_retention(&self, retention: RetentionConfig) {
+        self.0.shared.set_retention(retention);
+    }
+
     /// Keeps the footage of all streams of `camera` in a range from retention. Durable on return.
     ///
     /// # Errors
@@ -147,8 +152,14 @@ impl Store {
             return Err(StoreError::TooManyLocks(LOCKS_MAX));
         }
         let at = shared.clock.utc();
-        let lock =
-            FootageLock { camera: camera.clone(), from, to, reason: reason.to_owned(), who: who.to_owned(), at };
+        let lock = FootageLock {
+            camera: camera.clone(),
+            from,
+            to,
+            reason: reason.to_owned(),
+            who: who.to_owned(),
+            at,
+        };
         shared.journal.append_durable(at, Record::Locked { lock: lock.clone() })?;
         Ok(lock)
     }

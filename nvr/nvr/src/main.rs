@@ -1,2 +1,60 @@
-//! Placeholder until the commands land.
-fn main() {}
+//! `nvr`: the network video recorder. Reads the command line and hands it to one command.
+//!
+//! Promises: errors are one sentence on standard error, exit codes are 0, 1 (failed) and 2 (wrong call).
+//! Leaves to others: everything else; `wiring` is the picture of the recorder.
+
+mod access;
+mod args;
+mod commands;
+mod log;
+mod operations;
+mod rates;
+mod recorder;
+mod reload;
+mod settings;
+mod status;
+mod terminal;
+mod wiring;
+
+use args::{BenchCommand, Cli, Command};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::from_env();
+    match run(&cli) {
+        Ok(code) => code,
+        Err(error) => {
+            if error
+                .downcast_ref::<std::io::Error>()
+                .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+            {
+                return ExitCode::SUCCESS; // `nvr timeline | head`
+            }
+            terminal::complain(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
+    match &cli.command {
+        Command::Serve => wiring::serve(&cli.config, cli.verbose),
+        Command::Check(args) => commands::check::run(cli, args),
+        Command::Status(args) => commands::status::run(cli, args),
+        Command::Timeline(args) => commands::timeline::run(cli, args),
+        Command::Export(args) => commands::export::run(cli, args),
+        Command::Verify => commands::verify::run(cli),
+        Command::Rebuild => commands::rebuild::run(cli),
+        Command::Lock(args) => commands::lock::run(cli, args, true),
+        Command::Unlock(args) => commands::lock::run(cli, args, false),
+        Command::Picture(args) => commands::picture::run(cli, args),
+        Command::Bench(args) => match &args.command {
+            BenchCommand::Record(args) => commands::bench::run(cli, args),
+        },
+        Command::Testcam(args) => commands::testcam::run(cli, args),
+        Command::Completions(args) => {
+            Ok(commands::completions::run(args, &mut std::io::stdout())?).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Man => Ok(commands::man::run(&mut std::io::stdout())?).map(|()| ExitCode::SUCCESS),
+    }
+}

@@ -828,7 +828,7 @@ mod tests {
             let mut mark_pos = 0;
             for round in 0..48u64 {
                 let pos = buf.end();
-                let (s1, s2) = buf.spare_capacity(READ);
+                let (s1, s2) = buf.spare_capacity(READ).unwrap();
                 assert!(s1.len() + s2.len() >= READ);
                 let mid = READ.min(s1.len());
                 // Fill with a position-derived pattern so misplaced bytes show.
@@ -855,5 +855,27 @@ mod tests {
             assert_eq!(got, model, "mark_round={mark_round}");
             drop(mark);
         }
+    }
+
+    /// A peer that never ends a message or an access unit is cut off at the limit, and the buffer
+    /// is given back once it is empty.
+    #[test]
+    fn bounded_and_shrinks() {
+        const READ: usize = 64 * 1024;
+        let mut buf = MarkBuf::new(READ);
+        let mark = buf.add_mark();
+        let mut total = 0;
+        while let Ok((s1, s2)) = buf.spare_capacity(READ) {
+            let n = s1.len() + s2.len();
+            buf.advance_end(n);
+            buf.advance_unparsed(buf.end());
+            total += n;
+            assert!(total <= BUFFER_MAX);
+        }
+        assert!(total > BUFFER_MAX - READ);
+        assert_eq!(buf.capacity(), BUFFER_MAX);
+        drop(mark);
+        buf.spare_capacity(READ).unwrap();
+        assert_eq!(buf.capacity(), SHRUNK);
     }
 }

@@ -49,6 +49,12 @@ export-file = { $file }: { $frames ->
         [one] { $frames } picture
        *[other] { $frames } pictures
     } from { $from } to { $to }
+picture-file = { $file }: { $stream }-stream, taken { $at }
+picture-earlier = the picture is { $seconds ->
+        [one] { $seconds } second
+       *[other] { $seconds } seconds
+    } older than the moment asked for: nothing between can be shown by itself, or nothing was recorded
+picture-sandbox = the decoder runs without a layer of its sandbox: { $layer }
 verify-summary = { $segments ->
         [one] { $segments } segment
        *[other] { $segments } segments

@@ -49,6 +49,12 @@ export-file = { $file } : { $frames ->
         [one] { $frames } image
        *[other] { $frames } images
     } du { $from } au { $to }
+picture-file = { $file } : flux { $stream }, prise le { $at }
+picture-earlier = l'image est de { $seconds ->
+        [one] { $seconds } seconde
+       *[other] { $seconds } secondes
+    } plus ancienne que l'instant demandé : rien entre les deux ne se montre seul, ou rien n'a été enregistré
+picture-sandbox = le décodeur tourne sans une couche de son bac à sable : { $layer }
 verify-summary = { $segments ->
         [one] { $segments } segment
        *[other] { $segments } segments

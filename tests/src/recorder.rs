@@ -53,8 +53,16 @@ impl Cameras {
     /// # Panics
     /// When it does not say where it listens.
     pub fn start(args: &[&str]) -> Self {
+        Self::start_at(0, args)
+    }
+
+    /// The same on `port`; 0 is a free one.
+    ///
+    /// # Panics
+    /// When it does not say where it listens.
+    pub fn start_at(port: u16, args: &[&str]) -> Self {
         let mut child = Command::new(binary("nvr"))
-            .args(["testcam", "--port", "0"])
+            .args(["testcam", "--port", &port.to_string()])
             .args(args)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

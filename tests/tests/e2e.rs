@@ -117,11 +117,9 @@ fn a_changed_configuration_touches_only_what_changed() {
     assert_eq!(connects("one"), Some(1.into()), "the other camera was not touched");
 
     recorder.configure(&recorder.storage(), "[[camera]]\nid = \"one\"\nurl = \"http://nowhere\"\n");
-    wait::until("the bad configuration is refused", 30, || {
-        let status = recorder.json(&["status"]);
-        recorder.run(&["check"]); // says the same to the person at the keyboard
-        (!status.is_null() && recorder.log().contains("not taken over")).then_some(())
-    });
+    wait::until("the bad configuration is refused", 30, || recorder.log().contains("not taken over").then_some(()));
+    let check = recorder.run(&["check"]);
+    assert!(!check.status.success(), "the person at the keyboard is told the same");
     recorder.configure(&recorder.storage(), &entry("one", 0));
     wait::until("two is gone", 30, || recorder.camera("two").is_none().then_some(()));
     assert_eq!(connects("one"), Some(1.into()), "still not touched");
@@ -160,13 +158,13 @@ fn bad_cameras_are_named_and_the_others_go_on() {
 #[test]
 fn an_outage_is_a_typed_gap_as_long_as_it_was() {
     let cameras = Cameras::start(&["--bitrate-kbps", "500"]);
-    let port = cameras.port.to_string();
+    let port = cameras.port;
     let mut recorder = Recorder::new(&[("gate", url(&cameras, "cam0"))]);
     recorder.start();
     recorder.wait_recorded("gate", 3.0);
     drop(cameras);
     recorder.wait_state("gate", "backoff");
-    let again = Cameras::start(&["--bitrate-kbps", "500", "--port", &port]);
+    let again = Cameras::start_at(port, &["--bitrate-kbps", "500"]);
     recorder.wait_state("gate", "live");
     wait::until("a second span", 30, || {
         let timeline = recorder.json(&["timeline", "--camera", "gate"]);

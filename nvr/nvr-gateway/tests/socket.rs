@@ -28,7 +28,11 @@ impl Operations for Echo {
     fn roles(&self) -> Roles {
         Roles::new(
             Peer::own().uid,
-            nvr_base::config::Server { socket: "/run/nvr.sock".into(), socket_is_default: true, roles: Default::default() },
+            nvr_base::config::Server {
+                socket: "/run/nvr.sock".into(),
+                socket_is_default: true,
+                roles: Default::default(),
+            },
         )
     }
 }

@@ -152,6 +152,11 @@ impl Player {
         if complete || track.dts(position) < state.not_before {
             return Verdict::Skip;
         }
+        // Every picture's time moves a huge unit on, not only a key frame's.
+        if self.huge.is_some() {
+            state.wait_key |= video;
+            return if video { Verdict::Huge } else { Verdict::Skip };
+        }
         if state.wait_key && !key {
             return if self.start_ms.is_some() && video && state.sender.packets > 0 {
                 Verdict::Drop
@@ -162,10 +167,6 @@ impl Player {
         let to_ms = |ticks: i64| ticks * 1000 / i64::from(track.clock_hz);
         let now_ms = to_ms(track.dts(position));
         let elapsed_ms = (now_ms - *self.start_ms.get_or_insert(now_ms)).max(0);
-        if self.huge.is_some() {
-            state.wait_key |= video;
-            return if video { Verdict::Huge } else { Verdict::Skip };
-        }
         let second = video && elapsed_ms / 1000 > self.second;
         let shift_ms = match self.faults.frame(Frame { video, key, elapsed_ms }) {
             Fate::Send { shift_ms } => shift_ms,
@@ -241,6 +242,7 @@ mod tests {
         check(Playing { mid_gop: true, ..playing(&[]) }, |_| false, "sssssss");
         check(Playing { frames_max: Some(7), ..playing(&[]) }, |_| false, "----sssssss------");
         check(playing(&[]), |n| n == 6, "----ssdddssssss");
+        check(playing(&[Quirk::HugeUnit(1)]), |_| false, "----ssssshhhhhh");
         check(playing(&[Quirk::Flap(1)]), |_| false, "----sssssc");
         check(playing(&[Quirk::RtpWrap]), |_| false, "----ssss");
     }

@@ -69,7 +69,7 @@ pub struct Stopped {
 
 /// The timeline of `known` between `from` (default: the first footage or gap entry) and `to` (default: now).
 pub fn timeline(known: &Known, from: Option<Utc>, to: Option<Utc>) -> Timeline {
-    let merged = merge(&known.recorded);
+    let merged = merge(&known.recorded, &known.entries);
     let Some(begin) = begin(known, &merged, from) else { return Timeline::default() };
     // Footage may lie in the future of a clock that was set back.
     let last = merged.last().map_or(known.now, |s| s.1.max(known.now));
@@ -95,14 +95,17 @@ pub fn timeline(known: &Known, from: Option<Utc>, to: Option<Utc>) -> Timeline {
     out
 }
 
-/// Sorts and merges intervals that overlap or nearly touch.
-fn merge(recorded: &[(Utc, Utc)]) -> Vec<(Utc, Utc)> {
+/// Sorts and merges intervals that overlap or nearly touch. A gap that was entered is kept however short.
+fn merge(recorded: &[(Utc, Utc)], entries: &[Hole]) -> Vec<(Utc, Utc)> {
+    let entered = |a: Utc, b: Utc| entries.iter().any(|e| e.from < b && e.to.is_some_and(|to| to > a));
     let mut sorted = recorded.to_vec();
     sorted.sort_unstable();
     let mut merged: Vec<(Utc, Utc)> = Vec::new();
     for (a, b) in sorted {
         match merged.last_mut() {
-            Some(last) if a.micros_since(last.1) <= GAP_TOLERANCE_US => last.1 = last.1.max(b),
+            Some(last) if a <= last.1 || (a.micros_since(last.1) <= GAP_TOLERANCE_US && !entered(last.1, a)) => {
+                last.1 = last.1.max(b);
+            }
             _ => merged.push((a, b.max(a))),
         }
     }
@@ -256,6 +259,17 @@ mod tests {
         k.live = false;
         k.stopped.push(Stopped { from: s(401), to: None, clean: true });
         check(&k, (Some(350), None), &[(350, Some(400))], &[(400, None, RecorderStopped)]);
+    }
+
+    #[test]
+    fn a_short_hole_is_a_gap_when_it_was_entered() {
+        let at = |ms: i64| Utc::from_millis(ms);
+        let mut k = known(&[], &[Hole { from: at(1000), to: Some(at(1100)), reason: CameraBroken }]);
+        k.recorded = vec![(at(0), at(1000)), (at(1100), at(2000)), (at(2100), at(1_000_000))];
+        let got = timeline(&k, None, None);
+        let spans: Vec<_> = got.spans.iter().map(|s| (s.from.as_millis(), s.to.map(Utc::as_millis))).collect();
+        assert_eq!(spans, [(0, Some(1000)), (1100, Some(1_000_000))]);
+        assert_eq!(got.gaps, k.entries);
     }
 
     #[test]

@@ -103,7 +103,9 @@ fn merge(recorded: &[(Utc, Utc)], entries: &[Hole]) -> Vec<(Utc, Utc)> {
     let mut merged: Vec<(Utc, Utc)> = Vec::new();
     for (a, b) in sorted {
         match merged.last_mut() {
-            Some(last) if a <= last.1 || (a.micros_since(last.1) <= GAP_TOLERANCE_US && !entered(last.1, a)) => {
+            Some(last)
+                if a <= last.1 || (a.micros_since(last.1) <= GAP_TOLERANCE_US && !entered(last.1, a)) =>
+            {
                 last.1 = last.1.max(b);
             }
             _ => merged.push((a, b.max(a))),
@@ -267,7 +269,8 @@ mod tests {
         let mut k = known(&[], &[Hole { from: at(1000), to: Some(at(1100)), reason: CameraBroken }]);
         k.recorded = vec![(at(0), at(1000)), (at(1100), at(2000)), (at(2100), at(1_000_000))];
         let got = timeline(&k, None, None);
-        let spans: Vec<_> = got.spans.iter().map(|s| (s.from.as_millis(), s.to.map(Utc::as_millis))).collect();
+        let spans: Vec<_> =
+            got.spans.iter().map(|s| (s.from.as_millis(), s.to.map(Utc::as_millis))).collect();
         assert_eq!(spans, [(0, Some(1000)), (1100, Some(1_000_000))]);
         assert_eq!(got.gaps, k.entries);
     }

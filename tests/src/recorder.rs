@@ -202,10 +202,14 @@ impl Recorder {
         })
     }
 
+    /// The answer of a command with `--json`, when there is one.
+    pub fn try_json(&self, args: &[&str]) -> Option<Value> {
+        serde_json::from_slice(&self.run(&[args, &["--json"]].concat()).stdout).ok()
+    }
+
     /// The status of one camera, when the daemon answers.
     pub fn camera(&self, id: &str) -> Option<Value> {
-        let out = self.run(&["status", "--json"]);
-        let status: Value = serde_json::from_slice(&out.stdout).ok()?;
+        let status = self.try_json(&["status"])?;
         status["cameras"].as_array()?.iter().find(|c| c["id"] == id).cloned()
     }
 
@@ -214,9 +218,8 @@ impl Recorder {
     /// # Panics
     /// When it does not come to that.
     pub fn wait_state(&self, id: &str, state: &str) -> Value {
-        wait::until(&format!("{id} {state}; log:\n{}", self.log()), READY_S_MAX, || {
-            self.camera(id).filter(|c| c["state"] == state)
-        })
+        let came = wait::within(READY_S_MAX, || self.camera(id).filter(|c| c["state"] == state));
+        came.unwrap_or_else(|| panic!("{id} is not {state}: {:?}; log:\n{}", self.camera(id), self.log()))
     }
 
     /// Waits until `id` has footage of at least `seconds` in its last span.
@@ -224,13 +227,17 @@ impl Recorder {
     /// # Panics
     /// When it does not come to that.
     pub fn wait_recorded(&self, id: &str, seconds: f64) {
-        wait::until(&format!("{seconds} s of {id}"), READY_S_MAX + seconds as u64, || {
+        let came = wait::within(READY_S_MAX + seconds as u64, || {
             let status = self.camera(id)?;
             let until: nvr_base::Utc = status["last_fragment"].as_str()?.parse().ok()?;
-            let timeline = self.json(&["timeline", "--camera", id]);
+            let timeline = self.try_json(&["timeline", "--camera", id])?;
             let from: nvr_base::Utc = timeline["spans"].as_array()?.last()?["from"].as_str()?.parse().ok()?;
             (until.micros_since(from) as f64 / 1e6 >= seconds).then_some(())
         });
+        if came.is_none() {
+            let status = String::from_utf8_lossy(&self.run(&["status"]).stderr).into_owned();
+            panic!("no {seconds} s of {id}: {:?} {status}; log:\n{}", self.camera(id), self.log());
+        }
     }
 
     /// Every segment file, oldest first.

@@ -98,6 +98,11 @@ impl Server {
         Ok(server)
     }
 
+    /// Takes the socket's name away; for a daemon that ends before it began.
+    pub fn unlink(&self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+
     /// Closes the socket, cuts the clients and ends the threads.
     pub fn stop(mut self) {
         self.closing.store(true, Ordering::SeqCst);

@@ -7,15 +7,20 @@
 use crate::operations;
 use crate::settings;
 use anyhow::{Context, bail};
-use nvr_base::SystemClock;
+use nvr_base::{Clock, SystemClock};
 use nvr_base::config::Config;
 use nvr_gateway::{Client, ClientError, Command, Peer, ReplySink};
-use nvr_store::{RealDisk, Store};
+use nvr_store::{RealDisk, Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a stopped store may take to open its index and finish recovery.
 const READY_WAIT_MAX: Duration = Duration::from_secs(600);
+
+/// How long another holder of the store is waited for.
+const LOCK_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How often it is tried.
+const LOCK_RETRY_EVERY: Duration = Duration::from_millis(50);
 
 /// The daemon, or the store itself.
 pub(crate) enum Access {
@@ -26,16 +31,22 @@ pub(crate) enum Access {
 }
 
 impl Access {
-    /// Finds the daemon of `config`, else opens its store.
+    /// Finds the daemon of `config`, else opens its store. Whoever else has the store just now is waited for.
     pub(crate) fn open(config: &Config) -> anyhow::Result<Self> {
-        match Client::connect(&config.server.socket) {
-            Ok(client) => return Ok(Self::Daemon(client)),
-            Err(ClientError::NotRunning(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let store =
-            Store::open(settings::store(config), Arc::new(SystemClock), Arc::new(RealDisk::default()))
-                .context("opening the store (no daemon answers)")?;
+        let began = SystemClock.mono();
+        let store = loop {
+            match Client::connect(&config.server.socket) {
+                Ok(client) => return Ok(Self::Daemon(client)),
+                Err(ClientError::NotRunning(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+            match Store::open(settings::store(config), Arc::new(SystemClock), Arc::new(RealDisk::default())) {
+                Err(StoreError::Locked { .. }) if SystemClock.mono().since(began) < LOCK_WAIT_MAX => {
+                    std::thread::sleep(LOCK_RETRY_EVERY);
+                }
+                other => break other.context("opening the store (no daemon answers)")?,
+            }
+        };
         if !store.ready(READY_WAIT_MAX) {
             let note = store.status().index_note.unwrap_or_default();
             bail!("the index is not ready after {} s: {note}", READY_WAIT_MAX.as_secs());

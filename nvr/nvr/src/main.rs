@@ -6,6 +6,7 @@
 mod access;
 mod args;
 mod commands;
+mod door;
 mod log;
 mod operations;
 mod rates;

@@ -11,6 +11,10 @@ use nvr_gateway::{Command, Peer, ReplySink, SinkClosed};
 use nvr_store::{ExportRequest, ExportSink, Store};
 use serde_json::{Value, json};
 use std::io;
+use std::time::Duration;
+
+/// How long a command waits for an index that is being opened.
+const INDEX_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// What a command works on.
 pub(crate) struct Subject<'a> {
@@ -34,6 +38,9 @@ pub(crate) fn run(
 ) -> Result<Value, String> {
     let text = |e: nvr_store::StoreError| e.to_string();
     let mut progress = Progress::default();
+    if !matches!(command, Command::Status {} | Command::Locks {}) {
+        on.store.ready(INDEX_WAIT_MAX); // not ready after that: the store's own answer says so
+    }
     match command {
         Command::Status {} => Ok(status::report(on)),
         Command::Timeline { camera, stream, from, to } => {

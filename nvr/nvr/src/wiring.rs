@@ -16,6 +16,7 @@
 //! Leaves to others: each stage's own work.
 
 use crate::commands::check;
+use crate::door::Door;
 use crate::recorder::Recorder;
 use crate::reload::Watch;
 use crate::{log, settings};
@@ -26,7 +27,7 @@ use nvr_base::text::texts;
 use nvr_base::{Clock, SystemClock};
 use nvr_gateway::Server;
 use nvr_ingest::Ingest;
-use nvr_store::{RealDisk, Store};
+use nvr_store::{RealDisk, Store, StoreError};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -40,6 +41,11 @@ const RESCAN_EVERY: Duration = Duration::from_secs(30);
 /// How long the file must be left alone after a hint before it is read.
 const SETTLE: Duration = Duration::from_millis(200);
 
+/// How long another holder of the store is waited for.
+const LOCK_WAIT_MAX: Duration = Duration::from_secs(15);
+/// How often it is tried.
+const LOCK_RETRY_EVERY: Duration = Duration::from_millis(50);
+
 /// Runs the recorder until it is told to stop.
 pub(crate) fn serve(file: &Path, verbose: u8) -> anyhow::Result<ExitCode> {
     log::start(verbose);
@@ -47,15 +53,15 @@ pub(crate) fn serve(file: &Path, verbose: u8) -> anyhow::Result<ExitCode> {
     let socket = config.server.socket.clone();
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = Store::open(settings::store(&config), clock.clone(), Arc::new(RealDisk::default()))
-        .context("opening the store")?;
+    // The socket comes first: from now on commands ask here instead of opening the store themselves.
+    let door = Arc::new(Door::new(config.server.clone()));
+    let gateway = Server::start(&socket, door.clone())?;
+    let store = open_store(&config, &clock).inspect_err(|_| gateway.unlink())?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let ingest = Ingest::start(threads, clock.clone()).context("starting the ingest threads")?;
     let recorder = Arc::new(Recorder::new(config, store, ingest, clock));
     recorder.start_all();
-    let gateway = Server::start(&socket, recorder.clone()).inspect_err(|_| {
-        let _ = recorder.close(); // what was recorded meanwhile is kept in good order
-    })?;
+    door.open(recorder.clone());
     tracing::info!(socket = %socket.display(), streams = recorder.config().streams().len(), "recording");
 
     let control =
@@ -65,6 +71,20 @@ pub(crate) fn serve(file: &Path, verbose: u8) -> anyhow::Result<ExitCode> {
     gateway.stop();
     recorder.close().context("closing the store")?;
     ended.map(|()| ExitCode::SUCCESS)
+}
+
+/// Opens the store. A command that opened it before the socket was there has it for a moment: that is waited for.
+fn open_store(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Store> {
+    let began = clock.mono();
+    loop {
+        match Store::open(settings::store(config), clock.clone(), Arc::new(RealDisk::default())) {
+            Err(StoreError::Locked { holder, .. }) if clock.mono().since(began) < LOCK_WAIT_MAX => {
+                tracing::debug!(holder, "the store is in use; waiting");
+                std::thread::sleep(LOCK_RETRY_EVERY);
+            }
+            other => return other.context("opening the store"),
+        }
+    }
 }
 
 /// Reads and checks the configuration and says everything there is to say about it. A camera with a mistake of its own,

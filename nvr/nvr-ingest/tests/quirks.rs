@@ -10,7 +10,7 @@ mod rig;
 use nvr_base::{CameraState, Codec, GapReason, StreamKind};
 use nvr_ingest::session::Patience;
 use nvr_ingest::{Secret, Transport};
-use nvr_testcam::{AuthScheme, Credentials, Quirk, TestcamConfig};
+use nvr_testcam::{AuthScheme, Credentials, Quirk};
 use rig::{Rig, Seen, quirky};
 use std::time::Duration;
 
@@ -138,7 +138,7 @@ fn a_huge_unit_costs_its_camera_alone_and_bounded_memory() {
     let mut config = quirky(&[Quirk::HugeUnit(100)]);
     config.count = 2;
     let rig = Rig::new(config);
-    let healthy = Rig::new(TestcamConfig::synthetic(500));
+    let healthy = Rig::new(quirky(&[]));
     let before = rig::rss_kib();
     let one = rig.session(0, |_| ());
     let other = rig.session_at(&healthy.url(0), "healthy", StreamKind::Main, |_| ());
@@ -192,7 +192,7 @@ fn cameras_that_never_play() {
 
 #[test]
 fn nobody_at_home() {
-    let rig = Rig::new(TestcamConfig::synthetic(200));
+    let rig = Rig::new(quirky(&[]));
     let session = rig.session_at("rtsp://127.0.0.1:1/cam0", "cam0", StreamKind::Main, |_| ());
     session.wait("a refused connection", |s| s.downs == [GapReason::CameraDown]);
     let why = session.wait_state(CameraState::Backoff).why.unwrap_or_default();
@@ -202,7 +202,7 @@ fn nobody_at_home() {
 #[test]
 fn credentials() {
     for scheme in [AuthScheme::Basic, AuthScheme::Digest] {
-        let mut config = TestcamConfig::synthetic(200);
+        let mut config = quirky(&[]);
         config.credentials = Some(Credentials { user: "u".into(), password: "hunter2".into(), scheme });
         let rig = Rig::new(config);
         let right = rig.session(0, |config| {
@@ -260,7 +260,7 @@ fn a_camera_with_too_few_sessions() {
 
 #[test]
 fn two_sessions_a_camera_and_no_more() {
-    let rig = Rig::new(TestcamConfig::synthetic(200));
+    let rig = Rig::new(quirky(&[]));
     let sessions: Vec<_> =
         (0..2).map(|_| rig.session_at(&rig.url(0), "gate", StreamKind::Main, |_| ())).collect();
     for session in &sessions {
@@ -289,7 +289,7 @@ fn sound_only_where_it_is_allowed() {
 
 #[test]
 fn stopping_is_the_last_event() {
-    let rig = Rig::new(TestcamConfig::synthetic(200));
+    let rig = Rig::new(quirky(&[]));
     let session = rig.session(0, |_| ());
     session.wait("live", |s| s.samples.len() >= 3);
     assert!(session.handle.stop(GapReason::Reconfigured));
@@ -301,7 +301,7 @@ fn stopping_is_the_last_event() {
 
 #[test]
 fn a_panic_in_one_session_is_contained() {
-    let rig = Rig::new(TestcamConfig::synthetic(200));
+    let rig = Rig::new(quirky(&[]));
     let other = rig.session_at(&rig.url(0), "other", StreamKind::Main, |_| ());
     let session = rig.panicking_session("panics", 5);
     let seen = session.wait("a restart", |s| s.formats.len() >= 2);

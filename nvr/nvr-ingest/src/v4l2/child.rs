@@ -11,7 +11,7 @@ use nvr_base::media_protocol::{FromChild, MESSAGE_LEN_MAX, Start, ToChild};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::UnixDatagram;
@@ -126,11 +126,14 @@ impl Drop for Children {
         if matches!(child.try_wait(), Ok(None))
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            let last = Arc::new(Self(Mutex::new(Some(child))));
+            // The task owns the bare child: were it another `Self`, a runtime that shuts down would drop it at once,
+            // and each drop would spawn the next.
             runtime.spawn(async move {
-                last.gone_within(KILL_WAIT).await;
-                // A child that even now hangs in its driver is left to the system.
-                *last.lock() = None;
+                let end = Instant::now() + KILL_WAIT;
+                // A child that even then hangs in its driver is left to the system.
+                while matches!(child.try_wait(), Ok(None)) && Instant::now() < end {
+                    tokio::time::sleep(REAP_POLL).await;
+                }
             });
         }
     }

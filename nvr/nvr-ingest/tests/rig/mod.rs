@@ -6,7 +6,7 @@ use nvr_base::{
 };
 use nvr_base::{SystemClock, Track};
 use nvr_ingest::{Ingest, SessionConfig, SessionHandle};
-use nvr_testcam::{Quirk, Testcam, TestcamConfig};
+use nvr_testcam::{Quirk, Source, Synthetic, Testcam, TestcamConfig};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -135,7 +135,8 @@ pub(crate) struct Rig {
 
 /// A small synthetic camera with faults.
 pub(crate) fn quirky(quirks: &[Quirk]) -> TestcamConfig {
-    let mut config = TestcamConfig::synthetic(500);
+    // A session begins with a key frame: short GOPs make short tests.
+    let mut config = TestcamConfig::new(Source::Synthetic(Synthetic { gop_s: 0.4, ..Synthetic::new(500) }));
     config.quirks = quirks.to_vec();
     config
 }

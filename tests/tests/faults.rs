@@ -59,10 +59,14 @@ fn killed_it_loses_only_the_open_fragment() {
         recorder.start();
         for id in ["a", "b"] {
             let what = format!("seed {seed}, GOP {gop} s, camera {id}");
-            let timeline = wait::until(&format!("{what}: recording again"), 60, || {
+            let again = wait::within(60, || {
                 let timeline = recorder.try_json(&["timeline", "--camera", id])?;
                 let spans = timeline["spans"].as_array()?;
                 (spans.len() == 2 && spans[1]["to"].is_null()).then_some(timeline)
+            });
+            let timeline = again.unwrap_or_else(|| {
+                let timeline = recorder.json(&["timeline", "--camera", id]);
+                panic!("{what}: not recording again: {timeline}\n{}", recorder.log())
             });
             let kept = instant(&timeline["spans"][0]["to"]).expect("the first span has ended");
             let lost_us = killed.micros_since(kept);

@@ -69,7 +69,7 @@ pub struct Stopped {
 
 /// The timeline of `known` between `from` (default: the first footage or gap entry) and `to` (default: now).
 pub fn timeline(known: &Known, from: Option<Utc>, to: Option<Utc>) -> Timeline {
-    let merged = merge(&known.recorded, &known.entries);
+    let merged = merge(known);
     let Some(begin) = begin(known, &merged, from) else { return Timeline::default() };
     // Footage may lie in the future of a clock that was set back.
     let last = merged.last().map_or(known.now, |s| s.1.max(known.now));
@@ -95,17 +95,19 @@ pub fn timeline(known: &Known, from: Option<Utc>, to: Option<Utc>) -> Timeline {
     out
 }
 
-/// Sorts and merges intervals that overlap or nearly touch. A gap that was entered is kept however short.
-fn merge(recorded: &[(Utc, Utc)], entries: &[Hole]) -> Vec<(Utc, Utc)> {
-    let entered = |a: Utc, b: Utc| entries.iter().any(|e| e.from < b && e.to.is_some_and(|to| to > a));
-    let mut sorted = recorded.to_vec();
+/// Sorts and merges intervals that overlap or nearly touch. A gap that was entered, and one between two runs, is kept
+/// however short.
+fn merge(known: &Known) -> Vec<(Utc, Utc)> {
+    let gap = |a: Utc, b: Utc| {
+        known.entries.iter().any(|e| e.from < b && e.to.is_some_and(|to| to > a))
+            || known.stopped.iter().any(|s| s.to.is_some_and(|began| began > a && began <= b))
+    };
+    let mut sorted = known.recorded.clone();
     sorted.sort_unstable();
     let mut merged: Vec<(Utc, Utc)> = Vec::new();
     for (a, b) in sorted {
         match merged.last_mut() {
-            Some(last)
-                if a <= last.1 || (a.micros_since(last.1) <= GAP_TOLERANCE_US && !entered(last.1, a)) =>
-            {
+            Some(last) if a <= last.1 || (a.micros_since(last.1) <= GAP_TOLERANCE_US && !gap(last.1, a)) => {
                 last.1 = last.1.max(b);
             }
             _ => merged.push((a, b.max(a))),

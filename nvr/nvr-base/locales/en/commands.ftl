@@ -54,6 +54,10 @@ picture-earlier = the picture is { $seconds ->
         [one] { $seconds } second
        *[other] { $seconds } seconds
     } older than the moment asked for: nothing between can be shown by itself, or nothing was recorded
+picture-later = nothing is recorded up to the moment asked for: the picture is the first after it, { $seconds ->
+        [one] { $seconds } second
+       *[other] { $seconds } seconds
+    } later
 picture-sandbox = the decoder runs without a layer of its sandbox: { $layer }
 verify-summary = { $segments ->
         [one] { $segments } segment

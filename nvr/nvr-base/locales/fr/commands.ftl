@@ -54,6 +54,10 @@ picture-earlier = l'image est de { $seconds ->
         [one] { $seconds } seconde
        *[other] { $seconds } secondes
     } plus ancienne que l'instant demandé : rien entre les deux ne se montre seul, ou rien n'a été enregistré
+picture-later = rien n'est enregistré jusqu'à l'instant demandé : l'image est la première d'après, { $seconds ->
+        [one] { $seconds } seconde
+       *[other] { $seconds } secondes
+    } plus tard
 picture-sandbox = le décodeur tourne sans une couche de son bac à sable : { $layer }
 verify-summary = { $segments ->
         [one] { $segments } segment

@@ -1,7 +1,7 @@
 //! `nvr picture`: the picture of a moment, as a JPEG file.
 //!
 //! Promises: the file appears under its name only when it is whole; the time shown is when the picture was really
-//!   taken, and a picture much older than the moment is said to be; no camera bytes are decoded in this process.
+//!   taken, and a picture much older than the moment, or later, is said to be; no camera bytes are decoded in this process.
 //! Leaves to others: the key frame (`nvr_store`), decoding it (`child`, `nvr-media`).
 
 mod child;
@@ -50,8 +50,8 @@ pub(crate) fn run(cli: &Cli, args: &PictureArgs) -> anyhow::Result<ExitCode> {
     };
     write(&args.out, &jpeg).with_context(|| format!("writing {}", args.out.display()))?;
 
-    if let Some(seconds) = earlier_s(args.at, answer.at) {
-        complain(&text("picture-earlier", &[("seconds", Arg::from(seconds))]));
+    if let Some((words, seconds)) = distance(args.at, answer.at) {
+        complain(&text(words, &[("seconds", Arg::from(seconds))]));
     }
     if cli.json {
         print_json(&json!({ "at": answer.at, "file": args.out, "stream": answer.stream }))?;
@@ -66,10 +66,14 @@ pub(crate) fn run(cli: &Cli, args: &PictureArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// How many seconds the picture is older than the moment, when that is worth a word.
-fn earlier_s(asked: Utc, taken: Utc) -> Option<i64> {
-    let us = asked.micros_since(taken);
-    (us > EARLIER_US_MAX).then_some(us / 1_000_000)
+/// How far the picture is from the moment, when that is worth a word: the text's id, and seconds.
+fn distance(asked: Utc, taken: Utc) -> Option<(&'static str, i64)> {
+    match asked.micros_since(taken) {
+        us if us > EARLIER_US_MAX => Some(("picture-earlier", us / 1_000_000)),
+        // Nothing is recorded before the moment: the first picture after it is given.
+        us if us < 0 => Some(("picture-later", us.saturating_neg() / 1_000_000)),
+        _ => None,
+    }
 }
 
 /// Writes `NAME.part`, then gives it its name.
@@ -114,15 +118,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_much_earlier_is_said() {
+    fn only_what_is_far_from_the_moment_is_said() {
         for (asked, taken, expected) in [
             (0, 0, None),
             (5_000_000, 0, None),
-            (5_000_001, 0, Some(5)),
-            (90_000_000, 0, Some(90)),
-            (0, 9_000_000, None),
+            (5_000_001, 0, Some(("picture-earlier", 5))),
+            (90_000_000, 0, Some(("picture-earlier", 90))),
+            (0, 9_000_000, Some(("picture-later", 9))),
+            (i64::MIN, i64::MAX, Some(("picture-later", i64::MAX / 1_000_000))),
         ] {
-            assert_eq!(earlier_s(Utc(asked), Utc(taken)), expected, "{asked} {taken}");
+            assert_eq!(distance(Utc(asked), Utc(taken)), expected, "{asked} {taken}");
         }
     }
 

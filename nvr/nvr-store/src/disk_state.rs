@@ -4,6 +4,7 @@
 //! Leaves to others: writing (`writer`), flushing (`flush`), removing (`retention`).
 
 use crate::disk::Space;
+use crate::mp4::SegmentName;
 use crate::placement::Candidate;
 use crate::row::{DiskId, SegmentRow};
 use crate::status::DiskStatus;
@@ -18,6 +19,8 @@ use std::time::Duration;
 
 /// How long new segments avoid a disk after a failure.
 pub(crate) const FAILED_FOR: Duration = Duration::from_secs(10);
+/// Value of [`DiskState::doubt_from`] without a failure.
+pub(crate) const NO_DOUBT: u64 = u64::MAX;
 /// Name of the file that is given up when the disk is full.
 pub(crate) const RESERVE_FILE: &str = "reserve";
 
@@ -32,14 +35,17 @@ pub(crate) struct DiskState {
     pub(crate) queue: Queue<WriterMessage>,
     /// Closed segments whose bytes no flush has covered yet.
     pub(crate) closed: Mutex<Vec<SegmentRow>>,
+    /// Removed segments: their rows go once a flush has made that durable, or a power cut could bring back files
+    /// that no row knows.
+    pub(crate) removed: Mutex<Vec<SegmentName>>,
     /// Something was written since the last flush began.
     pub(crate) dirty: AtomicBool,
     /// Flushes begun.
     pub(crate) flush_started: AtomicU64,
     /// The last flush that succeeded.
     pub(crate) flush_ok: AtomicU64,
-    /// Flushes that failed.
-    pub(crate) flush_failed: AtomicU64,
+    /// After a failed flush, until the writer has seen it: what was written since this flush is in doubt.
+    pub(crate) doubt_from: AtomicU64,
     /// The disk needs space now.
     pub(crate) urgent: AtomicBool,
     /// The reserve file exists.
@@ -69,10 +75,11 @@ impl DiskState {
             root,
             queue: Queue::new(limit),
             closed: Mutex::default(),
+            removed: Mutex::default(),
             dirty: AtomicBool::new(false),
             flush_started: AtomicU64::new(0),
             flush_ok: AtomicU64::new(0),
-            flush_failed: AtomicU64::new(0),
+            doubt_from: AtomicU64::new(NO_DOUBT),
             urgent: AtomicBool::new(false),
             reserve: AtomicBool::new(false),
             counts: DiskCounts::default(),

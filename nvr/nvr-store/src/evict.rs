@@ -5,7 +5,7 @@
 //! Leaves to others: the choice (`retention`), when (`indexer`).
 
 use crate::disk_state::{DiskState, RESERVE_FILE};
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::folders::{cameras, days, remove_empty, segments};
 use crate::index::Index;
 use crate::mp4::SegmentName;
@@ -13,6 +13,7 @@ use crate::record::Record;
 use crate::retention::{View, bytes_wanted, is_locked, plan};
 use crate::row::SegmentRow;
 use crate::shared::Shared;
+use crate::writer::no_space;
 use nvr_base::{StreamId, Utc};
 use std::collections::{BTreeMap, HashSet};
 use std::io;
@@ -75,7 +76,9 @@ pub(crate) fn retain(
     let chosen: Vec<SegmentRow> = plan(&view).into_iter().map(|(row, _)| row.clone()).collect();
     let mut removed = Removed::new();
     chosen.iter().for_each(|row| count(&mut removed, row.stream(), row.end, row.bytes));
-    tell(shared, &removed);
+    if !tell(shared, &removed) {
+        return Ok(0);
+    }
     let mut gone = 0;
     for row in chosen {
         if remove(shared, &row) {
@@ -97,17 +100,21 @@ fn count(removed: &mut Removed, stream: &StreamId, end: Utc, bytes: u64) {
     *entry = (entry.0.max(end), entry.1 + 1, entry.2 + bytes);
 }
 
-/// Puts into the journal what is about to go, durably: no crash leaves a hole that nothing explains.
-fn tell(shared: &Shared, removed: &Removed) {
+/// Puts into the journal what is about to go, durably: no crash leaves a hole that nothing explains. Whether that
+/// is done, or only space is missing for it, which removing makes.
+fn tell(shared: &Shared, removed: &Removed) -> bool {
     if removed.is_empty() {
-        return;
+        return true;
     }
     for (stream, &(until, segments, bytes)) in removed {
         shared.note(Record::Expired { stream: stream.clone(), until, segments, bytes });
     }
-    if let Err(e) = shared.journal.write_durable(shared.clock.utc()) {
-        // A full disk may not even take these lines: removing footage is what helps.
-        tracing::warn!(error = %e, "the journal waits for the space that retention makes");
+    match shared.journal.write_durable(shared.clock.utc()) {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::warn!(%error, "retention cannot write the journal");
+            matches!(&error, StoreError::Io { source, .. } if no_space(source))
+        }
     }
 }
 
@@ -172,7 +179,9 @@ pub(crate) fn reclaim_by_name(shared: &Shared, state: &DiskState, wanted: u64) -
             chosen.push(name);
         }
     }
-    tell(shared, &removed);
+    if !tell(shared, &removed) {
+        return Ok(0);
+    }
     Ok(chosen.iter().filter(|name| remove_file(shared, state, name)).count() as u64)
 }
 

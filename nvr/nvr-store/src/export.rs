@@ -101,7 +101,8 @@ pub(crate) fn export(
             Err(e) => return Err(e),
         }
     }
-    let (scans, paths): (Vec<_>, Vec<_>) = readable.into_iter().map(|Readable { path, scan }| (scan, path)).unzip();
+    let (scans, paths): (Vec<_>, Vec<_>) =
+        readable.into_iter().map(|Readable { path, scan }| (scan, path)).unzip();
     let paths: Vec<&Path> = paths.iter().map(|p| p.as_path()).collect();
     let sources = Sources { disk: &*shared.disk, paths: paths.clone() };
     let planned =

@@ -94,7 +94,11 @@ mod tests {
         let name = |utc: &str, n| {
             SegmentName::new(StreamId::new(camera.clone(), StreamKind::Main), n, utc.parse().unwrap())
         };
-        let names = [name("2026-11-24T00:00:00Z", 7), name("2026-11-24T23:59:59.999Z", 8), name("2027-01-01T00:00:00Z", 9)];
+        let names = [
+            name("2026-11-24T00:00:00Z", 7),
+            name("2026-11-24T23:59:59.999Z", 8),
+            name("2027-01-01T00:00:00Z", 9),
+        ];
         for n in &names {
             disk.create(&dir.path().join(n.path())).unwrap();
         }

@@ -4,7 +4,7 @@
 //! open gap closes at the first recorded instant.
 //! Leaves to others: keeping entries (`journal`), time between runs (`timeline`), fragments a disk lost (`writer`).
 
-use nvr_base::{GapReason, Utc};
+use nvr_base::{GapReason, Mono, Utc};
 use std::time::Duration;
 
 /// Shorter holes are none: the length of an epoch's last picture is an estimate.
@@ -22,6 +22,8 @@ pub enum Event {
         from: Utc,
         /// First instant after it.
         to: Utc,
+        /// Monotonic clock at `from`.
+        mono: Mono,
     },
     /// Nothing comes, since then, for this reason.
     Down {
@@ -29,6 +31,8 @@ pub enum Event {
         since: Utc,
         /// Why.
         reason: GapReason,
+        /// Monotonic clock now.
+        mono: Mono,
     },
     /// If a hole follows, this is why.
     Blame(GapReason),
@@ -62,11 +66,26 @@ pub enum Entry {
     },
 }
 
+/// An open gap.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    from: Utc,
+    reason: GapReason,
+    /// Monotonic clock when it was opened.
+    mono: Mono,
+}
+
+/// Where a gap ends that began at `from`, when footage begins at `start`, `went` later by the monotonic clock. When
+/// the wall clock was set back meanwhile, the gap ends where that clock had come to.
+pub fn gap_end(from: Utc, start: Utc, went: Duration) -> Utc {
+    if start >= from { start } else { from + went }
+}
+
 /// State of one stream's ledger.
 #[derive(Debug, Default)]
 pub struct Ledger {
     last_end: Option<Utc>,
-    open: Option<(Utc, GapReason)>,
+    open: Option<Open>,
     blame: Option<GapReason>,
     count: u64,
 }
@@ -74,7 +93,7 @@ pub struct Ledger {
 impl Ledger {
     /// The gap that is open.
     pub fn open(&self) -> Option<(Utc, GapReason)> {
-        self.open
+        self.open.map(|o| (o.from, o.reason))
     }
 
     /// Gaps so far, the open one included.
@@ -99,9 +118,9 @@ impl Ledger {
                 self.blame.get_or_insert(reason);
                 Vec::new()
             }
-            Event::Down { since, reason } => self.down(since, reason),
-            Event::Recorded { from, to } => {
-                let entry = self.recorded(from);
+            Event::Down { since, reason, mono } => self.down(since, reason, mono),
+            Event::Recorded { from, to, mono } => {
+                let entry = self.recorded(from, mono);
                 // After a step backwards the footage that came last is where recording stands.
                 self.last_end = Some(to);
                 self.blame = None;
@@ -110,29 +129,30 @@ impl Ledger {
         }
     }
 
-    fn down(&mut self, since: Utc, reason: GapReason) -> Vec<Entry> {
+    fn down(&mut self, since: Utc, reason: GapReason, mono: Mono) -> Vec<Entry> {
         let (from, mut entries) = match self.open {
-            Some((_, same)) if same == reason => return Vec::new(),
+            Some(open) if open.reason == reason => return Vec::new(),
             // The first reason never applied for any time: the new one takes its place.
-            Some((from, _)) if since <= from => (from, Vec::new()),
-            Some((from, _)) => {
+            Some(open) if since == open.from => (since, Vec::new()),
+            Some(open) => {
                 self.count += 1;
-                (since, vec![Entry::Closed { from, to: since }])
+                let to = gap_end(open.from, since, mono.since(open.mono));
+                (since, vec![Entry::Closed { from: open.from, to }])
             }
             None => {
                 self.count += 1;
                 (self.last_end.unwrap_or(since), Vec::new())
             }
         };
-        self.open = Some((from, reason));
+        self.open = Some(Open { from, reason, mono });
         entries.push(Entry::Opened { from, reason });
         entries
     }
 
-    fn recorded(&mut self, from: Utc) -> Option<Entry> {
-        if let Some((opened, _)) = self.open.take() {
-            // When the clock went back across the gap, nothing is missing on the wall clock: `to` equals `from`.
-            return Some(Entry::Closed { from: opened, to: from.max(opened) });
+    fn recorded(&mut self, from: Utc, mono: Mono) -> Option<Entry> {
+        if let Some(open) = self.open.take() {
+            let to = gap_end(open.from, from, mono.since(open.mono));
+            return Some(Entry::Closed { from: open.from, to });
         }
         let end = self.last_end?;
         if from.micros_since(end) <= GAP_TOLERANCE_US {
@@ -153,11 +173,11 @@ mod tests {
     }
 
     fn rec(from: i64, to: i64) -> Event {
-        Event::Recorded { from: ms(from), to: ms(to) }
+        Event::Recorded { from: ms(from), to: ms(to), mono: Mono(90_000_000) }
     }
 
     fn down(since: i64, reason: GapReason) -> Event {
-        Event::Down { since: ms(since), reason }
+        Event::Down { since: ms(since), reason, mono: Mono(87_000_000) }
     }
 
     fn opened(from: i64, reason: GapReason) -> Entry {
@@ -220,10 +240,10 @@ mod tests {
     }
 
     #[test]
-    fn a_step_back_across_a_gap_closes_it_empty() {
+    fn after_a_step_back_a_gap_ends_where_the_old_clock_had_come_to() {
         check(
             &[rec(0, 1000), down(1000, CameraDown), rec(-9000, -8000)],
-            &[opened(1000, CameraDown), closed(1000, 1000)],
+            &[opened(1000, CameraDown), closed(1000, 4000)],
             1,
         );
     }

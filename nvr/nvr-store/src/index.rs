@@ -10,7 +10,7 @@ use crate::mp4::SegmentName;
 use crate::record::{Line, Record, RunSpan};
 use crate::row::SegmentRow;
 use crate::timeline::Hole;
-use nvr_base::{StreamId, Utc};
+use nvr_base::{GapReason, StreamId, Utc};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -62,11 +62,8 @@ impl Index {
     /// [`StoreError::Index`], when it cannot be opened, panics, or has another layout.
     pub(crate) fn open(folder: &Path, cache_bytes: u64) -> Result<Self> {
         let index = guard("opening it", || {
-            let db = sled::Config::new()
-                .path(folder)
-                .cache_capacity(cache_bytes)
-                .flush_every_ms(None)
-                .open()?;
+            let db =
+                sled::Config::new().path(folder).cache_capacity(cache_bytes).flush_every_ms(None).open()?;
             Ok(Self {
                 segments: db.open_tree("segments")?,
                 gaps: db.open_tree("gaps")?,
@@ -257,6 +254,13 @@ impl Index {
             Record::Gap { stream, from, to, reason } => {
                 self.put_gap(stream, Hole { from: *from, to: Some(*to), reason: *reason })?;
             }
+            // Not a gap, but the reason of any that is found there.
+            Record::SegmentPoisoned { path, from, to, .. } => {
+                if let Ok(name) = path.parse::<SegmentName>() {
+                    let gap = Hole { from: *from, to: Some(*to), reason: GapReason::FootageLost };
+                    self.put_gap(&name.stream, gap)?;
+                }
+            }
             Record::Expired { stream, until, .. } => {
                 let key = stream_key(stream);
                 let known = self.expired.get(&key)?.and_then(|b| instant(&b));
@@ -310,19 +314,14 @@ impl Index {
         guard("forgetting old gaps", || {
             for item in self.gaps.range(stream_key(stream)..key_at(stream, until)) {
                 let (key, value) = item?;
-                let over = serde_json::from_slice::<Hole>(&value).is_ok_and(|g| g.to.is_some_and(|t| t < until));
+                let over =
+                    serde_json::from_slice::<Hole>(&value).is_ok_and(|g| g.to.is_some_and(|t| t < until));
                 if over {
                     self.gaps.remove(key)?;
                 }
             }
             Ok(())
         })
-    }
-
-
-    /// Number of rows.
-    pub(crate) fn len(&self) -> Result<u64> {
-        guard("counting segments", || Ok(self.segments.len() as u64))
     }
 
     /// Makes everything durable.

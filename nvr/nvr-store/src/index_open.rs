@@ -208,7 +208,6 @@ mod tests {
         check(IndexHome::doubt, true);
     }
 
-
     #[test]
     fn a_corrupt_index_is_set_aside() {
         let corrupt = |h: &IndexHome| {

@@ -25,7 +25,7 @@ const HOUSEKEEPING: Duration = Duration::from_secs(10);
 /// Rounds of retention in one look: each removes a bounded number of segments.
 const ROUNDS_MAX: usize = 16;
 /// Between two flushes of the index.
-const INDEX_FLUSH: Duration = Duration::from_secs(30);
+const INDEX_FLUSH: Duration = Duration::from_secs(10);
 /// Between two journal lines that say how far the index is complete.
 const INDEXED_SAID: Duration = Duration::from_secs(600);
 /// Between two tries to make an index that cannot be made.

@@ -1,19 +1,26 @@
 //! One segment file that a run left behind: read, repaired where a crash tore it, turned into a row.
 //!
-//! Promises: cuts only what a crash can have torn; never removes a whole fragment that a flush had covered.
+//! Promises: cuts only what a crash can have torn; never removes a whole fragment that a flush had covered; what a
+//! failed flush left in doubt is written anew, since the page cache shows bytes that the disk may not have.
 //! Leaves to others: which files to look at (`recover`), where the row goes.
 
 use crate::disk::{Disk, Reader};
 use crate::disk_state::DiskState;
-use crate::mp4::{Depth, FragmentInfo, ScanError, SegmentName, SegmentScan, Tail, encode_trailer, scan};
+use crate::mp4::{
+    Depth, FragmentInfo, ReadAt, ScanError, SegmentName, SegmentScan, Tail, encode_trailer, scan,
+};
 use crate::record::Record;
 use crate::row::SegmentRow;
 use nvr_base::TICKS_PER_S;
 use std::io::{self, IoSlice};
 use std::path::Path;
+use std::time::Duration;
 
-/// A crash can tear what was written this long before, ticks: two flush intervals and a slow flush.
-const TORN_TICKS_MAX: i64 = 15 * TICKS_PER_S;
+/// A crash can tear what was written this long before: two flush intervals and a slow flush.
+pub(crate) const TORN_MAX: Duration = Duration::from_secs(15);
+/// A copy goes in pieces of this size, bytes.
+const COPY_BYTES: usize = 256 << 10;
+const TORN_TICKS_MAX: i64 = TORN_MAX.as_secs() as i64 * TICKS_PER_S;
 
 /// What a file came to.
 #[derive(Debug)]
@@ -40,13 +47,18 @@ pub(crate) fn read(disk: &dyn Disk, path: &Path, depth: Depth) -> Result<(u64, S
     Ok((len, scan(&file, len, depth)?))
 }
 
-/// Looks at the file `name` on `state`, and repairs a torn tail.
+/// Looks at the file `name` on `state`, and repairs a torn tail. With `doubt`, checks all of it and writes it anew.
 ///
 /// # Errors
 /// The disk's; the file is left as it was, or torn as before.
-pub(crate) fn inspect(disk: &dyn Disk, state: &DiskState, name: &SegmentName, deep: bool) -> io::Result<Inspected> {
+pub(crate) fn inspect(
+    disk: &dyn Disk,
+    state: &DiskState,
+    name: &SegmentName,
+    doubt: bool,
+) -> io::Result<Inspected> {
     let path = state.root.join(name.path());
-    let depth = if deep { Depth::Checksums } else { Depth::Tail };
+    let depth = if doubt { Depth::Checksums } else { Depth::Tail };
     let (len, found) = match read(disk, &path, depth) {
         Ok(found) => found,
         Err(ScanError::Io { source, .. }) => return Err(source),
@@ -67,6 +79,9 @@ pub(crate) fn inspect(disk: &dyn Disk, state: &DiskState, name: &SegmentName, de
         }
     };
     let mut bytes = len;
+    if doubt {
+        rewrite(disk, &path, len)?;
+    }
     if let Some(at) = keep {
         fragments.retain(|f| f.file_end() <= at);
         let at = fragments.last().map_or(u64::from(found.init_len), FragmentInfo::file_end);
@@ -90,9 +105,7 @@ fn torn_by_crash(fragments: &[FragmentInfo], offset: u64) -> bool {
     let end = fragments.last().map(|f| f.end);
     match (before, end) {
         (Some(before), Some(end)) => end.since(before) <= TORN_TICKS_MAX,
-        (None, Some(end)) => {
-            fragments.first().is_some_and(|first| end.since(first.start) <= TORN_TICKS_MAX)
-        }
+        (None, Some(end)) => fragments.first().is_some_and(|first| end.since(first.start) <= TORN_TICKS_MAX),
         _ => true,
     }
 }
@@ -113,6 +126,30 @@ fn cut_and_close(
         return if crate::writer::no_space(&e) { Ok(at) } else { Err(e) };
     }
     Ok(at + trailer.len() as u64)
+}
+
+/// Copies a file and puts the copy in its place.
+fn rewrite(disk: &dyn Disk, path: &Path, len: u64) -> io::Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    let new = Path::new(&name);
+    match disk.remove(new) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    let (from, mut to) = (Reader(disk.open_read(path)?), disk.create(new)?);
+    let mut chunk = vec![0; COPY_BYTES];
+    let mut at = 0;
+    while at < len {
+        let n = usize::try_from(len - at).unwrap_or(COPY_BYTES).min(COPY_BYTES);
+        let part = chunk.get_mut(..n).unwrap_or_default();
+        from.read_exact_at(part, at)?;
+        to.append(&mut [IoSlice::new(part)])?;
+        at += n as u64;
+    }
+    // Before the old file goes, or a power cut could leave neither.
+    to.sync()?;
+    disk.rename(new, path)
 }
 
 /// The row of what `fragments` hold, `None` without pictures.

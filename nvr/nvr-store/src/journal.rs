@@ -8,6 +8,7 @@ use crate::disk::{Disk, DiskFile};
 use crate::error::{Result, StoreError};
 use crate::journal_state::JournalState;
 use crate::record::{Line, Record};
+use crate::writer::no_space;
 use nvr_base::{RunEpoch, Utc};
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
@@ -17,6 +18,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub const LINE_LEN_MAX: usize = 8 << 20;
 /// Most bytes that wait for a disk that does not take them.
 const PENDING_BYTES_MAX: usize = 8 << 20;
+/// Space reserved beyond the size at which a file is followed by the next, bytes: a checkpoint and a batch of lines.
+const RESERVE_MORE: u64 = 256 << 10;
 /// Longest journal file that is read, bytes.
 const FILE_BYTES_MAX: u64 = 256 << 20;
 
@@ -43,8 +46,14 @@ pub struct Journal {
 struct Inner {
     file: Box<dyn DiskFile>,
     end: Position,
+    next_file: u64,
     pending: Vec<u8>,
-    pending_lines: u64,
+    /// Written, and covered by no flush yet.
+    unflushed: Vec<u8>,
+    /// A flush failed over the file, and no new one could be begun yet.
+    in_doubt: bool,
+    /// Bytes written since the start.
+    written: u64,
     state: JournalState,
     lost: u64,
     lost_told: u64,
@@ -91,24 +100,31 @@ impl Journal {
         }
         let number = last.unwrap_or(1);
         let at = path(folder, number);
-        let mut file = disk.open_append(&at).map_err(|e| StoreError::io("opening the journal file", &at, e))?;
+        let mut file =
+            disk.open_append(&at).map_err(|e| StoreError::io("opening the journal file", &at, e))?;
         let mut len = file.len().map_err(|e| StoreError::io("opening the journal file", &at, e))?;
         if opened.cut > 0 {
             len = len.saturating_sub(opened.cut);
             file.truncate(len).map_err(|e| StoreError::io("cutting the torn tail of the journal", &at, e))?;
         }
+        // So that a disk that others fill up still takes lines; some file systems cannot, and do without.
+        let _ = file.preallocate(0, file_bytes_max.saturating_add(RESERVE_MORE));
         let last_at = state.last_run.map_or(now, |r| r.to);
         let inner = Inner {
             file,
             end: Position { file: number, offset: len },
+            next_file: number,
             pending: Vec::new(),
-            pending_lines: 0,
+            unflushed: Vec::new(),
+            in_doubt: false,
+            written: 0,
             state,
             lost: 0,
             lost_told: 0,
             last_at,
         };
-        let journal = Self { disk, folder: folder.to_path_buf(), run, file_bytes_max, inner: Mutex::new(inner) };
+        let journal =
+            Self { disk, folder: folder.to_path_buf(), run, file_bytes_max, inner: Mutex::new(inner) };
         if opened.damaged > 0 {
             journal.append(now, Record::LinesDamaged { file: number, lines: opened.damaged });
         }
@@ -133,7 +149,6 @@ impl Journal {
             return;
         };
         inner.pending.extend_from_slice(&text);
-        inner.pending_lines += 1;
     }
 
     /// Writes what waits. Durable after the disk's next flush.
@@ -141,10 +156,14 @@ impl Journal {
     /// # Errors
     /// The disk's; what was not written waits on.
     pub fn write(&self, now: Utc) -> Result<bool> {
-        self.write_locked(&mut self.lock(), now).map_err(|e| StoreError::io("writing the journal", &self.folder, e))
+        self.write_locked(&mut self.lock(), now)
+            .map_err(|e| StoreError::io("writing the journal", &self.folder, e))
     }
 
     fn write_locked(&self, inner: &mut Inner, now: Utc) -> io::Result<bool> {
+        if inner.in_doubt {
+            self.doubt_locked(inner, now)?;
+        }
         if inner.pending.is_empty() {
             return Ok(false);
         }
@@ -156,31 +175,102 @@ impl Journal {
             return Err(e);
         }
         inner.end.offset += pending.len() as u64;
-        inner.pending_lines = 0;
+        inner.written += pending.len() as u64;
+        if inner.unflushed.len() + pending.len() <= PENDING_BYTES_MAX {
+            inner.unflushed.extend_from_slice(&pending);
+        }
         if inner.lost > inner.lost_told {
             let lines = inner.lost - inner.lost_told;
             inner.lost_told = inner.lost;
             self.append_locked(inner, now, Record::LinesLost { lines });
         }
         if inner.end.offset >= self.file_bytes_max && inner.pending.is_empty() {
-            self.roll(inner, now)?;
+            match self.roll(inner, now) {
+                Err(e) if !no_space(&e) => return Err(e),
+                // On a full disk the old file goes on.
+                _ => {}
+            }
         }
         Ok(true)
     }
 
-    /// Begins the next file with a checkpoint of the state; nothing waits.
+    /// How much was written when a flush began: for [`Journal::flushed`].
+    pub fn written(&self) -> u64 {
+        self.lock().written
+    }
+
+    /// A flush succeeded that began when `written` bytes were.
+    pub fn flushed(&self, written: u64) {
+        let mut inner = self.lock();
+        if inner.in_doubt {
+            return;
+        }
+        let since = usize::try_from(inner.written.saturating_sub(written)).unwrap_or(usize::MAX);
+        let covered = inner.unflushed.len().saturating_sub(since);
+        inner.unflushed.drain(..covered);
+    }
+
+    /// A flush failed: what no flush covers is written again, into a new file, since the old one may never get it.
+    pub fn doubt(&self, now: Utc) {
+        if let Err(error) = self.doubt_locked(&mut self.lock(), now) {
+            tracing::warn!(%error, "the journal stays in a file in doubt");
+        }
+    }
+
+    fn doubt_locked(&self, inner: &mut Inner, now: Utc) -> io::Result<()> {
+        inner.in_doubt = true;
+        self.roll(inner, now)?;
+        inner.in_doubt = false;
+        let mut again = std::mem::take(&mut inner.unflushed);
+        again.append(&mut inner.pending);
+        inner.pending = again;
+        Ok(())
+    }
+
+    /// Writes what waits and makes it durable.
+    fn sync_locked(&self, inner: &mut Inner, now: Utc) -> io::Result<()> {
+        self.write_locked(inner, now)?;
+        if inner.file.sync().is_err() {
+            self.doubt_locked(inner, now)?;
+            self.write_locked(inner, now)?;
+            inner.file.sync()?;
+        }
+        inner.unflushed.clear();
+        Ok(())
+    }
+
+    /// Begins the next file with a checkpoint of the state. Lines that still wait may repeat what is in it; that
+    /// changes nothing.
     fn roll(&self, inner: &mut Inner, now: Utc) -> io::Result<()> {
-        let number = inner.end.file + 1;
+        // A number is tried once: what a failed try left behind may be in doubt itself.
+        inner.next_file = inner.next_file.max(inner.end.file) + 1;
+        let number = inner.next_file;
         let at = path(&self.folder, number);
         let line = Line { at: now, run: self.run, record: inner.state.checkpoint() };
         let text = encode(&line).ok_or(io::ErrorKind::InvalidData)?;
-        let mut file = self.disk.open_append(&at)?;
-        file.truncate(0)?;
-        file.append(&mut [IoSlice::new(&text)])?;
-        file.sync()?;
+        let mut file = self.disk.create(&at)?;
+        let begun = match file.preallocate(0, self.file_bytes_max.saturating_add(RESERVE_MORE)) {
+            // The old file may have room left.
+            Err(e) if no_space(&e) => Err(e),
+            _ => file.append(&mut [IoSlice::new(&text)]).and_then(|()| file.sync()),
+        };
+        if let Err(e) = begun {
+            let _ = file.truncate(0);
+            let _ = self.disk.remove(&at);
+            return Err(e);
+        }
         inner.file = file;
         inner.end = Position { file: number, offset: text.len() as u64 };
         Ok(())
+    }
+
+    /// Writes what waits and makes it durable.
+    ///
+    /// # Errors
+    /// The disk's; what was not written waits on.
+    pub fn write_durable(&self, now: Utc) -> Result<()> {
+        let done = self.sync_locked(&mut self.lock(), now);
+        done.map_err(|e| StoreError::io("writing the journal", &self.folder, e))
     }
 
     /// Adds a line and makes it, and all before it, durable.
@@ -190,7 +280,7 @@ impl Journal {
     pub fn append_durable(&self, now: Utc, record: Record) -> Result<()> {
         let mut inner = self.lock();
         self.append_locked(&mut inner, now, record);
-        let done = self.write_locked(&mut inner, now).and_then(|_| inner.file.sync());
+        let done = self.sync_locked(&mut inner, now);
         done.map_err(|e| StoreError::io("writing the journal", &self.folder, e))
     }
 
@@ -312,7 +402,7 @@ mod tests {
     }
 
     fn open(dir: &Path, max: u64) -> (Journal, Opened) {
-        Journal::open(Arc::new(RealDisk::default()), dir, RunEpoch(1), max, Utc(5)).unwrap()
+        Journal::open(Arc::new(RealDisk::default()), dir, RunEpoch(1), max, Utc(5000)).unwrap()
     }
 
     fn all(journal: &Journal) -> Vec<Record> {
@@ -325,11 +415,16 @@ mod tests {
     }
 
     /// Writes ten lines, changes the file, opens again.
-    fn check(change: impl Fn(&mut Vec<u8>), kept: std::ops::Range<usize>, missing: Option<usize>, damaged: u64) {
+    fn check(
+        change: impl Fn(&mut Vec<u8>),
+        kept: std::ops::Range<usize>,
+        missing: Option<usize>,
+        damaged: u64,
+    ) {
         let dir = tempfile::tempdir().unwrap();
         let (journal, _) = open(dir.path(), 1 << 20);
-        (0..10).for_each(|n| journal.append(Utc(5), gap(n)));
-        assert!(journal.write(Utc(5)).unwrap());
+        (0..10).for_each(|n| journal.append(Utc(5000), gap(n)));
+        assert!(journal.write(Utc(5000)).unwrap());
         drop(journal);
         let file = path(dir.path(), 1);
         let mut bytes = std::fs::read(&file).unwrap();
@@ -341,8 +436,8 @@ mod tests {
         let mut got = all(&journal);
         got.retain(|r| !matches!(r, Record::LinesDamaged { .. }));
         assert_eq!(got, expected);
-        journal.append(Utc(6), gap(99));
-        journal.write(Utc(6)).unwrap();
+        journal.append(Utc(6000), gap(99));
+        journal.write(Utc(6000)).unwrap();
         assert_eq!(all(&journal).last(), Some(&gap(99)), "appending goes on after any damage");
     }
 
@@ -359,10 +454,10 @@ mod tests {
     fn rolls_by_size_and_starts_from_the_last_file() {
         let dir = tempfile::tempdir().unwrap();
         let (journal, _) = open(dir.path(), 500);
-        journal.append(Utc(5), Record::RunStarted { alive_until: None, clean: true });
+        journal.append(Utc(5000), Record::RunStarted { alive_until: None, clean: true });
         for n in 0..20 {
-            journal.append(Utc(5), gap(n));
-            journal.write(Utc(5)).unwrap();
+            journal.append(Utc(5000), gap(n));
+            journal.write(Utc(5000)).unwrap();
         }
         assert!(journal.end().file > 3);
         assert_eq!(all(&journal).len(), 21);
@@ -375,7 +470,7 @@ mod tests {
     fn a_durable_line_is_there_at_once() {
         let dir = tempfile::tempdir().unwrap();
         let (journal, _) = open(dir.path(), 500);
-        journal.append_durable(Utc(5), gap(1)).unwrap();
+        journal.append_durable(Utc(5000), gap(1)).unwrap();
         assert_eq!(all(&journal), [gap(1)]);
     }
 }

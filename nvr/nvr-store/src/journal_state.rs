@@ -6,11 +6,14 @@
 use crate::lock::{FootageLock, LOCKS_MAX, cut};
 use crate::record::{Line, Record, RunSpan, StreamGap};
 use crate::timeline::Hole;
-use nvr_base::{GapReason, StreamId, Utc};
-use std::collections::{BTreeMap, BTreeSet};
+use nvr_base::{GapReason, RunEpoch, StreamId, Utc};
+use std::collections::BTreeMap;
 
 /// Most reopened days that are remembered between two recoveries; `verify` finds what lies in others.
 const DAYS_MAX: usize = 10_000;
+
+/// Most segments in doubt that are remembered between two recoveries.
+const POISONED_MAX: usize = 10_000;
 
 /// The state.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -23,17 +26,21 @@ pub struct JournalState {
     pub last_run: Option<RunSpan>,
     /// Every segment that ended before is in the index.
     pub indexed_until: Option<Utc>,
-    /// Earlier days that were written to since the last recovery.
-    pub days_reopened: BTreeSet<(StreamId, Utc)>,
+    /// Earlier days that were written to since the last recovery, and by which run.
+    pub days_reopened: BTreeMap<(StreamId, Utc), RunEpoch>,
+    /// Segments that a failed disk left in doubt since the last recovery, and of which run.
+    pub poisoned: BTreeMap<String, RunEpoch>,
 }
 
 impl JournalState {
     /// Takes one line.
     pub fn apply(&mut self, line: &Line) {
         match &line.record {
-            Record::Checkpoint { locks, open_gaps, last_run, indexed_until, days_reopened } => {
+            Record::Checkpoint { locks, open_gaps, last_run, indexed_until, days_reopened, poisoned } => {
                 self.indexed_until = *indexed_until;
-                self.days_reopened = days_reopened.iter().cloned().collect();
+                self.days_reopened =
+                    days_reopened.iter().map(|(s, t, run)| ((s.clone(), *t), *run)).collect();
+                self.poisoned = poisoned.iter().cloned().collect();
                 self.locks = locks.iter().take(LOCKS_MAX).cloned().collect();
                 self.open_gaps =
                     open_gaps.iter().map(|g| ((g.stream.clone(), g.gap.from), g.gap.reason)).collect();
@@ -50,15 +57,22 @@ impl JournalState {
             Record::GapClosed { stream, from, .. } => {
                 self.open_gaps.remove(&(stream.clone(), *from));
             }
-            Record::Locked { lock } if self.locks.len() < LOCKS_MAX => {
+            Record::Locked { lock } if self.locks.len() < LOCKS_MAX && !self.locks.contains(lock) => {
                 self.locks.push(lock.clone());
                 self.locks.sort_by_key(|l| (l.from, l.to));
             }
             Record::Indexed { until } => self.indexed_until = Some(*until),
             Record::DayReopened { stream, day } if self.days_reopened.len() < DAYS_MAX => {
-                self.days_reopened.insert((stream.clone(), *day));
+                self.days_reopened.insert((stream.clone(), *day), line.run);
             }
-            Record::Recovered { .. } => self.days_reopened.clear(),
+            Record::SegmentPoisoned { path, .. } if self.poisoned.len() < POISONED_MAX => {
+                self.poisoned.insert(path.clone(), line.run);
+            }
+            // It runs while its own run records: that run's troubles are for the next.
+            Record::Recovered { .. } => {
+                self.days_reopened.retain(|_, run| *run >= line.run);
+                self.poisoned.retain(|_, run| *run >= line.run);
+            }
             Record::Unlocked { camera, from, to, .. } => self.locks = cut(&self.locks, camera, *from, *to),
             _ => {}
         }
@@ -79,7 +93,8 @@ impl JournalState {
             open_gaps: self.open_gaps.iter().map(gap).collect(),
             last_run: self.last_run,
             indexed_until: self.indexed_until,
-            days_reopened: self.days_reopened.iter().cloned().collect(),
+            days_reopened: self.days_reopened.iter().map(|((s, t), run)| (s.clone(), *t, *run)).collect(),
+            poisoned: self.poisoned.iter().map(|(path, run)| (path.clone(), *run)).collect(),
         }
     }
 }
@@ -87,7 +102,7 @@ impl JournalState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nvr_base::{RunEpoch, StreamKind};
+    use nvr_base::StreamKind;
 
     fn line(run: u32, s: i64, record: Record) -> Line {
         Line { at: Utc(s * 1_000_000), run: RunEpoch(run), record }
@@ -123,6 +138,9 @@ mod tests {
         again.apply(&line(1, 6, Record::RunStopped));
         assert!(again.open_gaps.is_empty() && again.last_run.is_some_and(|r| r.clean));
         again.apply(&line(2, 9, Record::Alive));
-        assert!(again.last_run.is_some_and(|r| r.clean), "a line of a run that records nothing changes nothing");
+        assert!(
+            again.last_run.is_some_and(|r| r.clean),
+            "a line of a run that records nothing changes nothing"
+        );
     }
 }

@@ -10,6 +10,8 @@ mod disk_state;
 pub mod error;
 mod evict;
 pub mod export;
+#[cfg(test)]
+mod fault_disk;
 mod flush;
 mod folders;
 pub mod gaps;
@@ -35,6 +37,8 @@ pub mod row;
 pub mod segmenter;
 mod sequences;
 mod shared;
+#[cfg(test)]
+mod sim;
 mod slot;
 pub mod status;
 pub mod store;
@@ -49,8 +53,8 @@ pub use error::{Result, StoreError};
 pub use export::{ExportReport, ExportRequest, ExportSink, ExportedFile, KeyPicture};
 pub use lock::FootageLock;
 pub use rebuild::RebuildReport;
-pub use status::{DiskStatus, IndexState, StoreStatus, StreamStoreStatus};
 pub use recorder::StreamRecorder;
+pub use status::{DiskStatus, IndexState, StoreStatus, StreamStoreStatus};
 pub use store::Store;
 pub use timeline::{Hole, Span, Timeline};
 pub use verify::{Finding, FindingKind, VerifyReport};

@@ -7,8 +7,8 @@
 use crate::disk::DiskFile;
 use crate::disk_state::DiskState;
 use crate::mp4::{
-    EncodeError, Fragment, FragmentContext, FragmentInfo, InitContext, SegmentName, encode_fragment, encode_init,
-    encode_trailer,
+    EncodeError, Fragment, FragmentContext, FragmentInfo, InitContext, SegmentName, encode_fragment,
+    encode_init, encode_trailer,
 };
 use crate::row::SegmentRow;
 use crate::shared::Shared;
@@ -62,19 +62,20 @@ impl OpenSegment {
     ) -> Result<Self, WriteError> {
         let stream = &tag.slot.stream;
         let segment_start = fragment.first_dts();
-        let init =
-            encode_init(&tag.format, &InitContext { stream, run: shared.run(), segment_start })?;
+        let init = encode_init(&tag.format, &InitContext { stream, run: shared.run(), segment_start })?;
         let start = fragment.start.to_utc();
         let name = SegmentName::new(stream.clone(), shared.sequences.next(), start);
         let (run, bytes, fragments) = (shared.run(), 0, 0);
-        let row = SegmentRow { name, disk: disk.id, run, start, end: start, bytes, fragments, suspect: false };
+        let row =
+            SegmentRow { name, disk: disk.id, run, start, end: start, bytes, fragments, suspect: false };
+        shared.note_day(&row);
         // Before the file exists: whoever lists files must find it here.
         tag.slot.put_live(&row, true);
         let created = shared.disk.create(&disk.root.join(row.path()));
         let mut file = created.inspect_err(|_| tag.slot.drop_live(row.name.sequence))?;
-        shared.note_day(&row);
         let last = tag.slot.counts.segment_bytes_last.load(Relaxed);
-        let reserved = if last == 0 { RESERVE_FIRST } else { (last + last / 16).clamp(RESERVE_MIN, RESERVE_MAX) };
+        let reserved =
+            if last == 0 { RESERVE_FIRST } else { (last + last / 16).clamp(RESERVE_MIN, RESERVE_MAX) };
         // Only an optimisation: without it, writing costs more.
         let reserved = if file.preallocate(0, reserved).is_ok() { reserved } else { u64::MAX };
         Ok(Self {
@@ -139,7 +140,8 @@ impl OpenSegment {
     fn reserve(&mut self, bytes: u64) {
         if self.len.saturating_add(bytes) > self.reserved {
             let more = (self.len / 4).max(bytes).clamp(RESERVE_MIN, RESERVE_MAX);
-            self.reserved = if self.file.preallocate(self.len, more).is_ok() { self.len + more } else { u64::MAX };
+            self.reserved =
+                if self.file.preallocate(self.len, more).is_ok() { self.len + more } else { u64::MAX };
         }
     }
 

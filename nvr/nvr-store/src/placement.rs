@@ -56,7 +56,13 @@ mod tests {
         Candidate { space: Space { free, total: 100 }, failed }
     }
 
-    fn check(policy: PlacementPolicy, disks: &[Candidate], current: Option<usize>, stream: usize, expected: usize) {
+    fn check(
+        policy: PlacementPolicy,
+        disks: &[Candidate],
+        current: Option<usize>,
+        stream: usize,
+        expected: usize,
+    ) {
         assert_eq!(place(policy, disks, current, stream), expected, "{disks:?} from {current:?}");
     }
 

@@ -160,11 +160,15 @@ pub(crate) fn picture(shared: &Shared, stream: &StreamId, at: Utc) -> Result<Key
     for row in after.iter().take(KEY_SEGMENTS_MAX) {
         let Ok(readable) = open_row(shared, row) else { continue };
         let file = Reader(
-            shared.disk.open_read(&readable.path).map_err(|e| StoreError::io("reading", &readable.path, e))?,
+            shared
+                .disk
+                .open_read(&readable.path)
+                .map_err(|e| StoreError::io("reading", &readable.path, e))?,
         );
         for fragment in readable.scan.fragments.iter().filter(|f| f.keys > 0) {
             let found = samples(&file, &readable.scan, fragment).unwrap_or_default();
-            let key = found.iter().find(|s| s.key && s.track == nvr_base::Track::Video && s.pts.to_utc() >= at);
+            let key =
+                found.iter().find(|s| s.key && s.track == nvr_base::Track::Video && s.pts.to_utc() >= at);
             if let Some(key) = key {
                 return read_picture(shared, &readable, key);
             }
@@ -196,6 +200,8 @@ fn read_picture(shared: &Shared, readable: &Readable, key: &SampleRef) -> Result
         return Err(io(io::ErrorKind::FileTooLarge.into()));
     }
     let mut data = vec![0; key.size as usize];
-    Reader(shared.disk.open_read(&readable.path).map_err(io)?).read_exact_at(&mut data, key.offset).map_err(io)?;
+    Reader(shared.disk.open_read(&readable.path).map_err(io)?)
+        .read_exact_at(&mut data, key.offset)
+        .map_err(io)?;
     Ok(KeyPicture { at: key.pts.to_utc(), format: readable.scan.format.video.clone(), data })
 }

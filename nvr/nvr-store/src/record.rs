@@ -35,9 +35,12 @@ pub enum Record {
         /// As [`Record::Indexed`].
         #[serde(default)]
         indexed_until: Option<Utc>,
-        /// As [`Record::DayReopened`], since the last recovery.
+        /// As [`Record::DayReopened`], since the last recovery, with the run.
         #[serde(default)]
-        days_reopened: Vec<(StreamId, Utc)>,
+        days_reopened: Vec<(StreamId, Utc, RunEpoch)>,
+        /// Paths of [`Record::SegmentPoisoned`], since the last recovery, with the run.
+        #[serde(default)]
+        poisoned: Vec<(String, RunEpoch)>,
     },
     /// A run begins to record.
     RunStarted {

@@ -63,7 +63,8 @@ impl StreamRecorder {
         let first = self.fragmenter.pending().0 == 0;
         let closed = self.fragmenter.push(sample);
         if first || closed.is_some() {
-            let stamp = std::mem::replace(&mut self.stamp, (self.shared.clock.utc(), self.shared.clock.mono()));
+            let stamp =
+                std::mem::replace(&mut self.stamp, (self.shared.clock.utc(), self.shared.clock.mono()));
             if let Some(fragment) = closed
                 && !self.emit(fragment, stamp)
                 && !key
@@ -83,7 +84,7 @@ impl StreamRecorder {
 
     /// A gap begins; what follows needs a key frame and a new segment.
     fn lost(&mut self, reason: GapReason, since: Utc) {
-        self.slot.enter(&self.shared, GapEvent::Down { since, reason });
+        self.slot.enter(&self.shared, GapEvent::Down { since, reason, mono: self.shared.clock.mono() });
         self.segment(Event::Hole);
         self.skip_to_key = true;
     }
@@ -110,7 +111,7 @@ impl StreamRecorder {
             return false;
         }
         if to > from {
-            self.slot.enter(&self.shared, GapEvent::Recorded { from, to });
+            self.slot.enter(&self.shared, GapEvent::Recorded { from, to, mono });
         }
         true
     }
@@ -140,7 +141,7 @@ impl StreamRecorder {
 
     fn down(&mut self, reason: GapReason, since: Utc) {
         self.finish();
-        self.slot.enter(&self.shared, GapEvent::Down { since, reason });
+        self.slot.enter(&self.shared, GapEvent::Down { since, reason, mono: self.shared.clock.mono() });
         self.segment(Event::Stop);
     }
 }
@@ -178,8 +179,14 @@ impl Drop for StreamRecorder {
         self.finish();
         let (open, last_end) = self.slot.standing();
         if let (None, Some(end)) = (open, last_end) {
-            self.slot
-                .enter(&self.shared, GapEvent::Down { since: end, reason: GapReason::RecorderStopped });
+            self.slot.enter(
+                &self.shared,
+                GapEvent::Down {
+                    since: end,
+                    reason: GapReason::RecorderStopped,
+                    mono: self.shared.clock.mono(),
+                },
+            );
         }
         self.segment(Event::Stop);
     }

@@ -8,12 +8,12 @@ use crate::disk_state::DiskState;
 use crate::error::{Result, StoreError};
 use crate::folders::{Day, cameras, day_of, days, segments};
 use crate::index::Index;
-use crate::inspect::{Inspected, inspect};
+use crate::inspect::{Inspected, TORN_MAX, inspect};
 use crate::mp4::SegmentName;
 use crate::record::Record;
 use crate::row::SegmentRow;
 use crate::shared::Shared;
-use nvr_base::CameraId;
+use nvr_base::{CameraId, GapReason, Utc};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -43,29 +43,62 @@ pub(crate) struct Walked {
 ///
 /// # Errors
 /// The index's. A disk that cannot be listed is counted and skipped.
-pub(crate) fn recover(shared: &Shared, index: &Index, breathe: &mut dyn FnMut(u64) -> bool) -> Result<Walked> {
+pub(crate) fn recover(
+    shared: &Shared,
+    index: &Index,
+    breathe: &mut dyn FnMut(u64) -> bool,
+) -> Result<Walked> {
     forget_missing(shared, index)?;
     let from = shared.before.indexed_until.map(|t| day_of(t - LOOK_BACK));
     let reopened: BTreeSet<(CameraId, Day)> =
-        shared.before.days_reopened.iter().map(|(s, t)| (s.camera.clone(), day_of(*t))).collect();
+        shared.before.days_reopened.keys().map(|(s, t)| (s.camera.clone(), day_of(*t))).collect();
     let wanted = |camera: &CameraId, day: &Day| {
         from.as_ref().is_none_or(|from| day >= from) || reopened.contains(&(camera.clone(), day.clone()))
     };
-    let walked = walk(shared, index, false, &wanted, breathe)?;
+    let mut walked = walk(shared, index, false, &wanted, breathe)?;
+    look_at_doubtful(shared, index, &mut walked)?;
+    report(shared, &walked);
+    Ok(walked)
+}
+
+/// Looks at the segments that a failed disk left in doubt, whatever their day; rows of those that are gone go.
+pub(crate) fn look_at_doubtful(shared: &Shared, index: &Index, walked: &mut Walked) -> Result<()> {
+    let mut rows = Vec::new();
+    for path in shared.before.poisoned.keys() {
+        let Ok(name) = path.parse::<SegmentName>() else { continue };
+        let mut found = false;
+        for state in &shared.disks {
+            let there = shared.disk.open_read(&state.root.join(path)).is_ok();
+            if there {
+                look_at(shared, index, state, &name, false, walked, &mut rows)?;
+            }
+            found |= there;
+        }
+        if !found && index.get(&name)?.is_some_and(|row| shared.disk_of(row.disk).is_some()) {
+            index.remove(&name)?;
+            blame(shared, &name, name.start);
+        }
+    }
+    put(shared, index, &mut rows)
+}
+
+/// Says in the journal that everything of earlier runs is looked at.
+pub(crate) fn report(shared: &Shared, walked: &Walked) {
     shared.note(Record::Recovered {
         files: walked.files,
         indexed: walked.indexed,
         cut: walked.cut,
         damaged: walked.damaged + walked.failed,
     });
-    Ok(walked)
 }
 
-/// Removes rows at the old end of each stream whose files are gone: retention had removed them before a crash.
+/// Removes rows, as far as retention had come in each stream, whose files are gone: a crash came between the two.
 fn forget_missing(shared: &Shared, index: &Index) -> Result<()> {
     for stream in index.streams()? {
         let mut gone = Vec::new();
+        let (_, expired_until) = index.bounds(&stream)?;
         index.forward(&stream, &mut |row| {
+            let reached = expired_until.is_some_and(|until| row.start <= until);
             let missing = shared.path_of(&row).is_some_and(|path| {
                 let found = shared.disk.open_read(&path);
                 found.is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound)
@@ -73,7 +106,7 @@ fn forget_missing(shared: &Shared, index: &Index) -> Result<()> {
             if missing {
                 gone.push(row);
             }
-            missing
+            missing || reached
         })?;
         for row in gone {
             index.remove(&row.name)?;
@@ -95,7 +128,10 @@ pub(crate) fn walk(
     let mut rows = Vec::new();
     for state in &shared.disks {
         let mut visit = |name: &SegmentName| -> Result<bool> {
-            look_at(shared, index, state, name, all, &mut walked, &mut rows)?;
+            // Recovery comes to those in doubt by themselves.
+            if all || !in_doubt(shared, name) {
+                look_at(shared, index, state, name, all, &mut walked, &mut rows)?;
+            }
             if rows.len() >= BATCH {
                 put(shared, index, &mut rows)?;
             }
@@ -155,15 +191,19 @@ fn look_at(
         return Ok(());
     }
     let known = index.get(name)?;
-    if !all && known.as_ref().is_some_and(|row| !row.suspect) {
+    let doubt = in_doubt(shared, name);
+    if !all && !doubt && known.as_ref().is_some_and(|row| !row.suspect) {
         return Ok(());
     }
     walked.files += 1;
-    match inspect(&*shared.disk, state, name, known.is_some_and(|row| row.suspect)) {
+    match inspect(&*shared.disk, state, name, doubt || known.is_some_and(|row| row.suspect)) {
         Ok(Inspected::Row { row, records }) => {
             for record in records {
                 match record {
-                    Record::TailCut { .. } => walked.cut += 1,
+                    Record::TailCut { .. } => {
+                        walked.cut += 1;
+                        blame(shared, name, row.end);
+                    }
                     _ => walked.damaged += 1,
                 }
                 shared.note(record);
@@ -175,6 +215,7 @@ fn look_at(
         Ok(Inspected::Nothing(record)) => {
             walked.damaged += 1;
             index.remove(name)?;
+            blame(shared, name, name.start);
             shared.note(record);
         }
         // Retention was faster.
@@ -186,6 +227,17 @@ fn look_at(
     }
     state.dirty.store(true, std::sync::atomic::Ordering::SeqCst);
     Ok(())
+}
+
+/// Footage of a torn file is missing from `from` on: whatever hole is found there is the crash's.
+fn blame(shared: &Shared, name: &SegmentName, from: Utc) {
+    let (stream, to) = (name.stream.clone(), from + TORN_MAX);
+    shared.note(Record::Gap { stream, from, to, reason: GapReason::RecorderDown });
+}
+
+/// Whether a failed disk left this segment in doubt, in an earlier run.
+fn in_doubt(shared: &Shared, name: &SegmentName) -> bool {
+    !shared.before.poisoned.is_empty() && shared.before.poisoned.contains_key(&name.to_string())
 }
 
 /// Adds rows, and takes those out again whose file retention removed meanwhile.

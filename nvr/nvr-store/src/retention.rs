@@ -99,8 +99,8 @@ mod tests {
     use crate::config::CameraRetention;
     use crate::mp4::SegmentName;
     use Why::{Age, Bytes, Space as NoSpace};
-    use nvr_base::{RunEpoch, StreamKind};
     use nvr_base::StreamKind::{Main, Sub};
+    use nvr_base::{RunEpoch, StreamKind};
 
     fn row(camera: &str, kind: StreamKind, disk: u32, day: i64, sequence: u64) -> SegmentRow {
         let start = Utc(day * DAY_US);
@@ -127,7 +127,10 @@ mod tests {
         ]
     }
 
-    fn check(change: impl FnOnce(&mut RetentionConfig, &mut Vec<FootageLock>, &mut [Space; 2]), expected: &[(u64, Why)]) {
+    fn check(
+        change: impl FnOnce(&mut RetentionConfig, &mut Vec<FootageLock>, &mut [Space; 2]),
+        expected: &[(u64, Why)],
+    ) {
         let mut config = RetentionConfig { keep_free_percent: 10, ..RetentionConfig::default() };
         let (mut locks, mut spaces) = (Vec::new(), [Space { free: 500, total: 1000 }; 2]);
         change(&mut config, &mut locks, &mut spaces);
@@ -150,7 +153,14 @@ mod tests {
 
     fn lock(camera: &str, day: i64) -> FootageLock {
         let (from, to) = (Utc(day * DAY_US), Utc(day * DAY_US + 1));
-        FootageLock { camera: camera.parse().unwrap(), from, to, reason: String::new(), who: String::new(), at: from }
+        FootageLock {
+            camera: camera.parse().unwrap(),
+            from,
+            to,
+            reason: String::new(),
+            who: String::new(),
+            at: from,
+        }
     }
 
     #[test]

@@ -76,7 +76,11 @@ impl Sequences {
     /// Reserves the next block when this one runs low. Called from a flusher, never while recording waits.
     pub(crate) fn refill(&self, disk: &dyn Disk) -> Result<()> {
         let next = self.next.load(Relaxed);
-        if self.limit.load(Relaxed).saturating_sub(next) < LOW { self.write(disk, next + BLOCK) } else { Ok(()) }
+        if self.limit.load(Relaxed).saturating_sub(next) < LOW {
+            self.write(disk, next + BLOCK)
+        } else {
+            Ok(())
+        }
     }
 
     /// Gives back what was not used.

@@ -7,7 +7,7 @@ use crate::gaps::{Entry, Event, Ledger};
 use crate::record::Record;
 use crate::row::SegmentRow;
 use crate::shared::Shared;
-use nvr_base::{GapReason, StreamId, Utc};
+use nvr_base::{GapReason, Mono, StreamId, Utc};
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -31,7 +31,7 @@ pub(crate) struct Slot {
     /// The writer lost a fragment: what follows is of no use before the next key frame. 0, or 1 + reason.
     lost: AtomicU8,
     /// Since when fragments are lost, until a key frame is written again, on whichever disk.
-    loss: Mutex<Option<Utc>>,
+    loss: Mutex<Option<(Utc, Mono)>>,
     /// Day of the last segment begun, days since 1970.
     pub(crate) day: AtomicI64,
     pub(crate) counts: SlotCounts,
@@ -147,15 +147,15 @@ impl Slot {
     }
 
     /// A fragment that begins at `from` is lost; true when this begins a gap.
-    pub(crate) fn begin_loss(&self, from: Utc) -> bool {
+    pub(crate) fn begin_loss(&self, from: Utc, mono: Mono) -> bool {
         let mut loss = self.loss.lock().unwrap_or_else(PoisonError::into_inner);
         let begins = loss.is_none();
-        loss.get_or_insert(from);
+        loss.get_or_insert((from, mono));
         begins
     }
 
-    /// A fragment is written: where the gap before it began, if there was one.
-    pub(crate) fn end_loss(&self) -> Option<Utc> {
+    /// A fragment is written: where, and when by the monotonic clock, the gap before it began, if there was one.
+    pub(crate) fn end_loss(&self) -> Option<(Utc, Mono)> {
         self.loss.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 

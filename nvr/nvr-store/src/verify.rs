@@ -146,7 +146,9 @@ fn file(
                 Tail::Clean => return Ok(()),
                 Tail::Open if open.is_some() => (FindingKind::Torn, "it is being written".into()),
                 Tail::Open => (FindingKind::Torn, "it was not closed".into()),
-                Tail::Torn { at } => (FindingKind::Torn, format!("it ends in half a fragment, from byte {at}")),
+                Tail::Torn { at } => {
+                    (FindingKind::Torn, format!("it ends in half a fragment, from byte {at}"))
+                }
                 Tail::Bad { offset, what } => (FindingKind::Bad, format!("damaged at byte {offset}: {what}")),
             };
             report.find(path, kind, what);

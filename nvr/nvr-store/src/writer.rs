@@ -4,7 +4,8 @@
 //! segment that goes on; what cannot be written is a typed gap up to the next key frame.
 //! Leaves to others: when segments begin (`segmenter`), flushing (`flush`), its thread (`threads`).
 
-use crate::disk_state::{DiskState, RESERVE_FILE};
+use crate::disk_state::{DiskState, NO_DOUBT, RESERVE_FILE};
+use crate::gaps::gap_end;
 use crate::mp4::Fragment;
 use crate::open_segment::{OpenSegment, WriteError};
 use crate::record::Record;
@@ -12,8 +13,8 @@ use crate::row::SegmentRow;
 use crate::shared::Shared;
 use crate::slot::Slot;
 use nvr_base::{Format, GapReason, Mono, Utc};
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
@@ -28,6 +29,8 @@ pub(crate) struct SegmentTag {
     /// The disk failed under it: the recorder takes another.
     pub(crate) poisoned: AtomicBool,
 }
+
+const FLUSH_FAILED: &str = "a flush of the disk failed";
 
 /// What the writer is told.
 #[derive(Debug)]
@@ -53,20 +56,13 @@ pub(crate) struct Writer {
     shared: Arc<Shared>,
     disk: Arc<DiskState>,
     /// By slot number.
-    open: HashMap<usize, (Arc<SegmentTag>, OpenSegment)>,
-    flush_failed_seen: u64,
+    open: BTreeMap<usize, (Arc<SegmentTag>, OpenSegment)>,
     header: Vec<u8>,
 }
 
 impl Writer {
     pub(crate) fn new(shared: Arc<Shared>, disk: Arc<DiskState>) -> Self {
-        Self {
-            shared,
-            disk,
-            open: HashMap::new(),
-            flush_failed_seen: 0,
-            header: Vec::with_capacity(8192),
-        }
+        Self { shared, disk, open: BTreeMap::new(), header: Vec::with_capacity(8192) }
     }
 
     /// Takes what waited in the queue.
@@ -101,12 +97,12 @@ impl Writer {
                 slot.counts.bytes.fetch_add(fragment.bytes, Relaxed);
                 slot.counts.fragments.fetch_add(1, Relaxed);
                 slot.counts.last_end_us.store(fragment.end.to_utc().0, Relaxed);
-                if let Some(from) = slot.end_loss() {
-                    let to = fragment.start.to_utc().max(from);
+                if let Some((from, lost_at)) = slot.end_loss() {
+                    let to = gap_end(from, fragment.start.to_utc(), mono.since(lost_at));
                     self.shared.note(Record::GapClosed { stream: slot.stream.clone(), from, to });
                 }
             }
-            Err(error) => self.lose(&tag, fragment, &error),
+            Err(error) => self.lose(&tag, fragment, mono, &error),
         }
     }
 
@@ -161,7 +157,7 @@ impl Writer {
     }
 
     /// The fragment is lost: say so, once, until a key frame is written again.
-    fn lose(&mut self, tag: &Arc<SegmentTag>, fragment: &Fragment, error: &WriteError) {
+    fn lose(&mut self, tag: &Arc<SegmentTag>, fragment: &Fragment, mono: Mono, error: &WriteError) {
         let slot = &tag.slot;
         let reason = match error {
             WriteError::Io(e) if no_space(e) => GapReason::DiskFull,
@@ -173,7 +169,7 @@ impl Writer {
         slot.tell_lost(reason);
         tag.poisoned.store(true, Relaxed);
         let from = fragment.start.to_utc();
-        if slot.begin_loss(from) {
+        if slot.begin_loss(from, mono) {
             slot.counts.writer_gaps.fetch_add(1, Relaxed);
             self.shared.note(Record::GapOpened { stream: slot.stream.clone(), from, reason });
             tracing::warn!(stream = %slot.stream, disk = %self.disk.root.display(), %error, %reason, "footage lost");
@@ -183,27 +179,35 @@ impl Writer {
     /// Closes the segment of a slot in good order.
     fn close(&mut self, slot: usize) {
         let Some((tag, segment)) = self.open.remove(&slot) else { return };
+        let written = segment.written_at_flush;
         match segment.close() {
             Ok(row) => {
                 tag.slot.counts.segment_bytes_last.store(row.bytes, Relaxed);
-                self.hand_over(&tag, row);
+                self.hand_over(&tag, row, written);
             }
             Err((row, e)) => {
                 self.disk.note_error("closing a segment", &e);
-                self.hand_over(&tag, row);
+                self.doubt(&row, &e.to_string());
+                self.hand_over(&tag, row, written);
             }
         }
     }
 
     /// The index gets the row once a flush covers the file. A file without a fragment goes.
-    fn hand_over(&self, tag: &SegmentTag, row: SegmentRow) {
+    fn hand_over(&self, tag: &SegmentTag, mut row: SegmentRow, written_at_flush: u64) {
         if row.fragments == 0 {
             tag.slot.drop_live(row.name.sequence);
             let _ = self.shared.disk.remove(&self.disk.root.join(row.path()));
             return;
         }
+        let mut closed = self.disk.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        if !row.suspect && written_at_flush >= self.disk.doubt_from.load(SeqCst) {
+            row.suspect = true;
+            self.doubt(&row, FLUSH_FAILED);
+        }
         tag.slot.put_live(&row, false);
-        self.disk.closed.lock().unwrap_or_else(PoisonError::into_inner).push(row);
+        closed.push(row);
+        drop(closed);
         self.disk.dirty.store(true, SeqCst);
     }
 
@@ -211,30 +215,40 @@ impl Writer {
     fn poison(&mut self, slot: usize, why: &str) {
         let Some((tag, segment)) = self.open.remove(&slot) else { return };
         tag.poisoned.store(true, Relaxed);
-        self.disk.counts.poisoned.fetch_add(1, Relaxed);
         let row = segment.abandon();
+        self.doubt(&row, why);
+        // Now, so that a kill does not take the line along; a failing disk may not take it either.
+        let _ = self.shared.journal.write(self.shared.clock.utc());
+        self.hand_over(&tag, row, 0);
+    }
+
+    fn doubt(&self, row: &SegmentRow, why: &str) {
+        self.disk.counts.poisoned.fetch_add(1, Relaxed);
         self.shared.note(Record::SegmentPoisoned {
             path: row.name.to_string(),
             from: row.start,
             to: row.end,
             why: why.to_owned(),
         });
-        self.hand_over(&tag, row);
     }
 
     /// After a failed flush: nothing written since the last good one is known to be on the disk.
     fn poison_unflushed(&mut self) {
-        let failed = self.disk.flush_failed.load(SeqCst);
-        if failed == self.flush_failed_seen {
+        let doubt = self.disk.doubt_from.swap(NO_DOUBT, SeqCst);
+        if doubt == NO_DOUBT {
             return;
         }
-        self.flush_failed_seen = failed;
-        let ok = self.disk.flush_ok.load(SeqCst);
         let doubtful = |(slot, (_, segment)): (&usize, &(_, OpenSegment))| {
-            (segment.written_at_flush >= ok).then_some(*slot)
+            (segment.written_at_flush >= doubt).then_some(*slot)
         };
         let slots: Vec<usize> = self.open.iter().filter_map(doubtful).collect();
-        slots.into_iter().for_each(|slot| self.poison(slot, "a flush of the disk failed"));
+        slots.into_iter().for_each(|slot| self.poison(slot, FLUSH_FAILED));
+    }
+
+    /// A flush failed and the segments it should have covered are still open.
+    #[cfg(test)]
+    pub(crate) fn doubts(&self) -> bool {
+        self.disk.doubt_from.load(SeqCst) != NO_DOUBT
     }
 
     /// Closes segments that nobody will add to.

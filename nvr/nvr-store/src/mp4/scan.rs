@@ -25,7 +25,8 @@ pub const TAIL_FRAGMENTS: usize = 8;
 pub enum Depth {
     /// Headers only; of a closed segment only head and index.
     Headers,
-    /// Headers, and the checksums of the last fragments of an open segment: what a crash can tear.
+    /// Headers (of a closed segment only head and index), and the checksums of the last fragments: what a crash can
+    /// tear.
     Tail,
     /// Everything.
     Checksums,
@@ -38,7 +39,8 @@ pub enum Tail {
     Clean,
     /// Not closed (being written, or the recorder ended); all that was read holds.
     Open,
-    /// Not closed, and what follows `at` is the rest of a write cut short: cut there.
+    /// What follows `at` is the rest of a write cut short: cut there. Not closed, or, at [`Depth::Tail`], closed just
+    /// before a power cut.
     Torn {
         /// Where the good bytes end.
         at: u64,
@@ -123,16 +125,21 @@ pub fn scan(file: &dyn ReadAt, len: u64, depth: Depth) -> Result<SegmentScan, Sc
         segment_start: init.segment_start,
     };
     match index {
-        Some(index) if depth != Depth::Checksums => {
+        Some(index) if depth == Depth::Headers => {
             found.good_len = index.at;
             found.fragments = index.fragments;
         }
         index => {
-            walk.run(depth == Depth::Checksums, closed);
+            match &index {
+                // A power cut can tear what the index of a just closed segment speaks of.
+                Some(index) if depth == Depth::Tail => walk.fragments.clone_from(&index.fragments),
+                _ => walk.run(depth == Depth::Checksums, closed),
+            }
             if depth == Depth::Tail {
                 walk.check_last(TAIL_FRAGMENTS);
             }
-            if let Some(index) = index.filter(|index| walk.bad == 0 && index.fragments != walk.fragments) {
+            let whole = walk.bad == 0 && walk.torn.is_none();
+            if let Some(index) = index.filter(|index| whole && index.fragments != walk.fragments) {
                 walk.bad = 1;
                 walk.damage = Some((index.at, "the index is not that of the fragments"));
             }

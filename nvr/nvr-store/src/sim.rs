@@ -1,0 +1,470 @@
+//! A simulated site: cameras, a disk that fails, crashes and restarts, all from one seed, in one thread.
+//!
+//! Promises: the real recorder, writer, flusher, journal, index and recovery run; after every restart what a flush
+//! had covered is there, nothing is bad, unknown or double, and every second is recorded or has a typed gap.
+//! Leaves to others: real threads and files (`tests/store.rs`).
+//!
+//! `NVR_SEEDS=100 cargo test -p nvr-store sim` runs more seeds; `NVR_SEED=7` runs that one.
+
+use crate::config::{RetentionConfig, StoreConfig};
+use crate::disk::Disk;
+use crate::fault_disk::{FaultDisk, Faults};
+use crate::flush::Flusher;
+use crate::indexer::Indexer;
+use crate::inspect::read;
+use crate::mp4::{Depth, SegmentName};
+use crate::open::open_shared;
+use crate::query::timeline_of;
+use crate::record::Record;
+use crate::recorder::StreamRecorder;
+use crate::shared::Shared;
+use crate::status::IndexState;
+use crate::timeline::Timeline;
+use crate::verify::{FindingKind, verify};
+use crate::writer::Writer;
+use nvr_base::queue::QueueLimit;
+use nvr_base::{
+    Clock, Codec, FakeClock, Format, GapReason, Sample, SampleSink, StreamEvent, StreamId, StreamKind, Track,
+    Utc, VideoFormat,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
+
+/// Steps of one seed.
+const STEPS: usize = 3000;
+const CAMERAS: usize = 3;
+const CAPACITY: u64 = 64 << 20;
+/// Pictures are this far apart, µs.
+const FRAME_US: i64 = 200_000;
+/// A span may claim this much more than what cameras sent, µs: the estimated length of a last picture.
+const SLACK_US: i64 = 2 * FRAME_US + 250_000;
+
+struct Camera {
+    stream: StreamId,
+    recorder: Option<StreamRecorder>,
+    width: u16,
+    gop: i64,
+    frame: i64,
+    down: Option<GapReason>,
+    /// A new epoch is due, for this reason.
+    epoch: Option<Option<GapReason>>,
+    next: Utc,
+}
+
+struct Run {
+    shared: Arc<Shared>,
+    writer: Writer,
+    flusher: Flusher,
+    indexer: Indexer,
+}
+
+struct World {
+    rng: fastrand::Rng,
+    clock: Arc<FakeClock>,
+    disk: FaultDisk,
+    index: tempfile::TempDir,
+    cameras: Vec<Camera>,
+    run: Option<Run>,
+    /// Flushed footage, by segment: it must be there after anything.
+    promised: BTreeMap<(StreamId, u64), (Utc, Utc)>,
+    /// What cameras sent, by stream.
+    sent: BTreeMap<StreamId, Vec<(Utc, Utc)>>,
+    flush_due: Utc,
+    space_was_short: bool,
+}
+
+fn stream(n: usize) -> StreamId {
+    let kind = if n % 2 == 0 { StreamKind::Main } else { StreamKind::Sub };
+    StreamId::new(format!("cam{}", n / 2).parse().unwrap(), kind)
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let start: Utc = "2026-11-24T05:00:00Z".parse().unwrap();
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let camera = |n: usize| Camera {
+            stream: stream(n),
+            recorder: None,
+            width: 640,
+            gop: [1, 5, 25, 500][rng.usize(0..4)],
+            frame: 0,
+            down: None,
+            epoch: Some(None),
+            next: start,
+        };
+        Self {
+            cameras: (0..CAMERAS).map(camera).collect(),
+            rng,
+            clock: Arc::new(FakeClock::new(start)),
+            disk: FaultDisk::new(seed ^ 0x5eed, CAPACITY),
+            index: tempfile::tempdir().unwrap(),
+            run: None,
+            promised: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            flush_due: start,
+            space_was_short: false,
+        }
+    }
+
+    fn config(&self) -> StoreConfig {
+        StoreConfig {
+            disks: vec![PathBuf::from("/d")],
+            index_folder: Some(self.index.path().to_path_buf()),
+            retention: RetentionConfig { keep_free_percent: 0, ..RetentionConfig::default() },
+            queue: QueueLimit { items_max: 12, bytes_max: 1 << 20 },
+            reserve_bytes: 0,
+            index_cache_bytes: 1 << 20,
+            journal_file_bytes_max: 20_000,
+            ..StoreConfig::default()
+        }
+    }
+
+    fn start(&mut self) {
+        self.disk.set_faults(Faults::default());
+        let shared =
+            Arc::new(open_shared(self.config(), self.clock.clone(), Arc::new(self.disk.clone())).unwrap());
+        let mut indexer = Indexer::new(shared.clone());
+        let early = self.rng.bool();
+        if early {
+            indexer.start();
+            self.check(&shared);
+        }
+        let disk = shared.disks[0].clone();
+        self.run = Some(Run {
+            writer: Writer::new(shared.clone(), disk.clone()),
+            flusher: Flusher::new(shared.clone(), disk, true),
+            indexer,
+            shared: shared.clone(),
+        });
+        let now = self.clock.utc();
+        for camera in &mut self.cameras {
+            shared.begin_recording();
+            camera.recorder = Some(StreamRecorder::new(shared.clone(), shared.slot(&camera.stream)));
+            camera.epoch = Some(None);
+            camera.next = now;
+            camera.down = None;
+        }
+        if !early {
+            // Recording comes first; the index opens a little later.
+            for _ in 0..20 {
+                self.feed();
+                self.write();
+            }
+            if self.rng.bool() {
+                self.flush();
+            }
+            let run = self.run.as_mut().unwrap();
+            run.indexer.start();
+        }
+        assert_eq!(shared.standing().0, IndexState::Ready, "{:?}", shared.standing());
+    }
+
+    /// Time goes by and cameras send.
+    fn feed(&mut self) {
+        self.clock.advance(Duration::from_millis(self.rng.u64(20..400)));
+        let now = self.clock.utc();
+        for camera in &mut self.cameras {
+            let Some(recorder) = &mut camera.recorder else { continue };
+            if camera.down.is_some() {
+                continue;
+            }
+            if let Some(after) = camera.epoch.take() {
+                camera.frame = 0;
+                camera.next = now;
+                recorder.accept(StreamEvent::Format { format: format(camera.width), after });
+            }
+            while camera.next <= now {
+                let at = camera.next.to_ticks();
+                let key = camera.frame % camera.gop == 0;
+                let len = if key { self.rng.usize(500..4000) } else { self.rng.usize(1..900) };
+                let data = (0..len).map(|i| (i as i64 * 31 + camera.frame) as u8).collect();
+                let sample = Sample { track: Track::Video, pts: at, dts: at, duration_ticks: 0, key, data };
+                recorder.accept(StreamEvent::Sample(sample));
+                let sent = (camera.next, camera.next.plus_micros(FRAME_US));
+                self.sent.entry(camera.stream.clone()).or_default().push(sent);
+                camera.frame += 1;
+                camera.next = camera.next.plus_micros(FRAME_US);
+            }
+        }
+    }
+
+    fn write(&mut self) {
+        let run = self.run.as_mut().unwrap();
+        let mut batch = Vec::new();
+        run.shared.disks[0].queue.drain(&mut batch, Duration::ZERO);
+        run.writer.turn(&mut batch);
+        run.writer.close_idle();
+    }
+
+    fn flush(&mut self) {
+        self.flush_due = self.clock.utc() + Duration::from_millis(1500);
+        let run = self.run.as_mut().unwrap();
+        // What is written before the flush begins, and not under doubt, is promised when it succeeds.
+        let mut covered = Vec::new();
+        for slot in run.shared.slots() {
+            for live in slot.live_segments() {
+                if live.row.fragments > 0 && !live.row.suspect {
+                    covered.push((
+                        (slot.stream.clone(), live.row.name.sequence),
+                        (live.row.start, live.row.end),
+                    ));
+                }
+            }
+        }
+        let ok = run.flusher.turn();
+        if ok && !run.writer.doubts() {
+            self.promised.extend(covered);
+        }
+    }
+
+    fn index(&mut self) {
+        let run = self.run.as_mut().unwrap();
+        let mut batch = Vec::new();
+        run.shared.index_queue.drain(&mut batch, Duration::ZERO);
+        run.indexer.turn(&mut batch);
+    }
+
+    fn step(&mut self) {
+        match self.rng.u32(0..1000) {
+            0..700 => self.feed(),
+            700..900 => self.write(),
+            900..940 => self.index(),
+            940..960 => self.camera_trouble(),
+            960..985 => self.disk_trouble(),
+            985..990 => self.clock_trouble(),
+            _ => self.end_and_start(),
+        }
+        if self.clock.utc() >= self.flush_due && self.rng.u32(0..4) > 0 {
+            self.flush();
+        }
+    }
+
+    fn camera_trouble(&mut self) {
+        let now = self.clock.utc();
+        let n = self.rng.usize(0..CAMERAS);
+        let camera = &mut self.cameras[n];
+        let Some(recorder) = &mut camera.recorder else { return };
+        match (camera.down, self.rng.u32(0..3)) {
+            (Some(_), 0) => {
+                camera.down = Some(GapReason::CameraStalled);
+                recorder.accept(StreamEvent::Down { reason: GapReason::CameraStalled, since: now });
+            }
+            (Some(_), _) => {
+                camera.down = None;
+                camera.epoch = Some(None);
+            }
+            (None, 0) => {
+                camera.width = if camera.width == 640 { 1280 } else { 640 };
+                camera.epoch = Some(Some(GapReason::CameraBroken));
+            }
+            (None, _) => {
+                camera.down = Some(GapReason::CameraDown);
+                recorder.accept(StreamEvent::Down { reason: GapReason::CameraDown, since: now });
+            }
+        }
+    }
+
+    fn disk_trouble(&mut self) {
+        let mut faults = Faults::default();
+        match self.rng.u32(0..8) {
+            0 => faults.write_eio = 200,
+            1 => faults.short_write = 200,
+            2 => faults.flush_eio = 500,
+            3 => (faults.write_eio, faults.flush_eio) = (1000, 1000),
+            4 => {
+                self.space_was_short = true;
+                self.disk.fill_up_to(self.rng.u64(0..20_000));
+            }
+            _ => self.disk.empty_others(),
+        }
+        self.disk.set_faults(faults);
+    }
+
+    fn clock_trouble(&mut self) {
+        let step = [3600, -3600, 86_400, -5, 7][self.rng.usize(0..5)] * 1_000_000;
+        self.clock.step_utc(step);
+        let now = self.clock.utc();
+        self.flush_due = now;
+        for camera in &mut self.cameras {
+            camera.epoch = Some(Some(GapReason::ClockStep));
+            camera.next = now;
+        }
+    }
+
+    fn end_and_start(&mut self) {
+        self.disk.empty_others();
+        let how = self.rng.u32(0..4);
+        if how == 0 {
+            self.close();
+        } else {
+            self.run.as_ref().unwrap().shared.dead.store(true, SeqCst);
+            self.cameras.iter_mut().for_each(|c| c.recorder = None);
+            self.run = None;
+            if how == 1 { self.disk.kill() } else { self.disk.power_cut() }
+        }
+        if self.rng.u32(0..4) == 0 {
+            std::fs::remove_dir_all(self.index.path()).unwrap();
+        }
+        self.clock.advance(Duration::from_millis(self.rng.u64(0..100_000)));
+        self.start();
+    }
+
+    fn close(&mut self) {
+        self.disk.set_faults(Faults::default());
+        self.cameras.iter_mut().for_each(|c| c.recorder = None);
+        self.write();
+        self.flush();
+        self.write();
+        let mut run = self.run.take().unwrap();
+        run.writer.close_all();
+        run.flusher.turn();
+        run.indexer.finish();
+        run.shared.journal.append_durable(self.clock.utc(), Record::RunStopped).unwrap();
+        run.shared.sequences.close(&self.disk).unwrap();
+    }
+
+    /// The invariants. Recovery is done, nothing records.
+    fn check(&mut self, shared: &Arc<Shared>) {
+        let report = verify(shared, &mut |_, _| {}).unwrap();
+        let faults: Vec<_> = report.findings.iter().filter(|f| f.kind != FindingKind::Torn).collect();
+        assert!(faults.is_empty(), "{faults:#?}\n{}", self.journal(shared));
+        let fragments = self.fragments();
+        for n in 0..CAMERAS {
+            let stream = stream(n);
+            let timeline = timeline_of(shared, &stream, None, None).unwrap();
+            partition(&timeline, &stream);
+            self.honest(&timeline, &stream);
+            let unexplained: Vec<_> =
+                timeline.gaps.iter().filter(|g| g.reason == GapReason::Unexplained).collect();
+            assert!(
+                unexplained.is_empty(),
+                "{stream}: {unexplained:#?}\n{timeline:#?}\n{}",
+                self.journal(shared)
+            );
+            for ((s, sequence), (from, to)) in &self.promised {
+                // Retention removes whole segments when space is short.
+                if *s != stream || !fragments.contains_key(&(s.clone(), *sequence)) && self.space_was_short {
+                    continue;
+                }
+                let kept =
+                    timeline.spans.iter().any(|x| x.from <= *from && x.to.is_none_or(|end| end >= *to));
+                assert!(kept, "{stream} segment {sequence}: {from:?}..{to:?} was flushed\n{timeline:#?}");
+            }
+        }
+        self.promised.retain(|key, _| fragments.contains_key(key));
+    }
+
+    /// The journal, to read after a failure.
+    fn journal(&self, shared: &Shared) -> String {
+        let mut text = String::new();
+        let _ = shared.journal.read_from(Default::default(), &mut |line| {
+            text.push_str(&format!("{} {} {:?}\n", line.run.0, line.at, line.record));
+        });
+        text
+    }
+
+    /// Fragments on the disk, by segment; none twice.
+    fn fragments(&self) -> BTreeMap<(StreamId, u64), usize> {
+        let mut found = BTreeMap::new();
+        let mut starts = BTreeSet::new();
+        for path in self.disk.files() {
+            let Some(name) =
+                path.strip_prefix("/d").ok().and_then(|p| p.to_str()?.parse::<SegmentName>().ok())
+            else {
+                continue;
+            };
+            let (_, scan) = read(&self.disk, &path, Depth::Checksums).unwrap();
+            for f in &scan.fragments {
+                let once = starts.insert((name.stream.clone(), f.start, f.mono));
+                assert!(once, "{name}: the fragment at {:?} is there twice", f.start);
+            }
+            found.insert((name.stream.clone(), name.sequence), scan.fragments.len());
+        }
+        found
+    }
+
+    /// No span claims what no camera sent.
+    fn honest(&self, timeline: &Timeline, stream: &StreamId) {
+        let mut sent = self.sent.get(stream).cloned().unwrap_or_default();
+        sent.sort_unstable();
+        let mut merged: Vec<(Utc, Utc)> = Vec::new();
+        for (a, b) in sent {
+            match merged.last_mut() {
+                Some(last) if a.micros_since(last.1) <= SLACK_US => last.1 = last.1.max(b),
+                _ => merged.push((a, b)),
+            }
+        }
+        for span in &timeline.spans {
+            let to = span.to.unwrap_or(span.from);
+            let inside = |(a, b): &(Utc, Utc)| *a <= span.from && to.micros_since(*b) <= SLACK_US;
+            assert!(merged.iter().any(inside), "{stream}: {span:?} was never sent\n{merged:#?}");
+        }
+    }
+}
+
+/// Spans and gaps cover all time from the first to now, once.
+fn partition(timeline: &Timeline, stream: &StreamId) {
+    let open = Utc(i64::MAX);
+    let mut all: Vec<(Utc, Utc)> = timeline.spans.iter().map(|s| (s.from, s.to.unwrap_or(open))).collect();
+    all.extend(timeline.gaps.iter().map(|g| (g.from, g.to.unwrap_or(open))));
+    all.sort_unstable();
+    for pair in all.windows(2) {
+        assert_eq!(pair[0].1, pair[1].0, "{stream}: {timeline:#?}");
+    }
+}
+
+fn format(width: u16) -> Format {
+    let video =
+        VideoFormat { codec: Codec::H264, width, height: 360, config: vec![1, 2, 3], reorder_depth: 0 };
+    Format { video, audio: None }
+}
+
+fn check(seed: u64) {
+    let mut world = World::new(seed);
+    world.start();
+    for _ in 0..STEPS {
+        world.step();
+    }
+    world.end_and_start();
+    world.close();
+    let shared =
+        Arc::new(open_shared(world.config(), world.clock.clone(), Arc::new(world.disk.clone())).unwrap());
+    Indexer::new(shared.clone()).start();
+    world.check(&shared);
+}
+
+#[test]
+fn whatever_fails_flushed_footage_survives_and_every_second_is_accounted_for() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|n| n.parse::<u64>().ok());
+    let seeds = match number("NVR_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("NVR_SEEDS").unwrap_or(10),
+    };
+    for seed in seeds {
+        let outcome = std::panic::catch_unwind(|| check(seed));
+        assert!(outcome.is_ok(), "seed {seed}: see above; again with NVR_SEED={seed}");
+    }
+}
+
+#[test]
+fn a_flipped_bit_is_found() {
+    let mut world = World::new(1);
+    world.start();
+    for _ in 0..300 {
+        world.feed();
+        world.write();
+    }
+    world.close();
+    let file = world.disk.files().into_iter().find(|p| p.to_string_lossy().ends_with(".mp4")).unwrap();
+    let len = world.disk.open_read(&file).unwrap().len().unwrap() as usize;
+    world.disk.flip(&file, len / 2);
+    let shared =
+        Arc::new(open_shared(world.config(), world.clock.clone(), Arc::new(world.disk.clone())).unwrap());
+    Indexer::new(shared.clone()).start();
+    let report = verify(&shared, &mut |_, _| {}).unwrap();
+    assert_eq!((report.bad, report.unindexed, report.missing), (1, 0, 0));
+    assert_eq!(report.findings[0].path, file);
+}

@@ -228,12 +228,13 @@ impl Driver {
     fn show(&self, session: &Session) {
         let (state, since) = session.state();
         let why = session.why().map(str::to_owned);
-        if let Some(why) = &why {
-            tracing::info!(stream = %self.shared.stream, state = state.as_str(), why);
+        // An outage is told once, not with every attempt to end it.
+        let text = why.as_deref().unwrap_or_default();
+        if self.shared.show(state, since, why.clone()) {
+            tracing::info!(stream = %self.shared.stream, state = state.as_str(), why = text);
         } else {
-            tracing::info!(stream = %self.shared.stream, state = state.as_str());
+            tracing::debug!(stream = %self.shared.stream, state = state.as_str(), why = text);
         }
-        self.shared.show(state, since, why);
     }
 }
 

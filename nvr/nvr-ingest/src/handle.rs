@@ -75,8 +75,12 @@ impl Shared {
         }
     }
 
-    pub(crate) fn show(&self, state: CameraState, since: Utc, why: Option<String>) {
-        *lock(&self.shown) = Shown { state, since, why };
+    /// What status shows from now on. True when it is news: another reason, or no reason and another state.
+    pub(crate) fn show(&self, state: CameraState, since: Utc, why: Option<String>) -> bool {
+        let mut shown = lock(&self.shown);
+        let news = shown.why != why || (why.is_none() && shown.state != state);
+        *shown = Shown { state, since, why };
+        news
     }
 
     /// Waits for the next order. Giving the wait up loses none.

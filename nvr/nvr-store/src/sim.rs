@@ -204,9 +204,10 @@ impl World {
         let run = self.run.as_mut().unwrap();
         // What is written before the flush begins, and not under doubt, is promised when it succeeds.
         let mut covered = Vec::new();
+        let poisoned = run.shared.journal.state(|s| s.poisoned.clone());
         for slot in run.shared.slots() {
             for live in slot.live_segments() {
-                if live.row.fragments > 0 && !live.row.suspect {
+                if live.row.fragments > 0 && !poisoned.contains_key(&live.row.name.to_string()) {
                     covered.push((
                         (slot.stream.clone(), live.row.name.sequence),
                         (live.row.start, live.row.end),
@@ -351,7 +352,11 @@ impl World {
                 }
                 let kept =
                     timeline.spans.iter().any(|x| x.from <= *from && x.to.is_none_or(|end| end >= *to));
-                assert!(kept, "{stream} segment {sequence}: {from:?}..{to:?} was flushed\n{timeline:#?}");
+                assert!(
+                    kept,
+                    "{stream} segment {sequence}: {from:?}..{to:?} was flushed\n{}",
+                    self.journal(shared)
+                );
             }
         }
         self.promised.retain(|key, _| fragments.contains_key(key));

@@ -272,7 +272,7 @@ impl Index {
         }
         let Some(value) = self.runs.get(key)? else { return Ok(()) };
         let Ok(mut run) = serde_json::from_slice::<RunSpan>(&value) else { return Ok(()) };
-        run.to = run.to.max(line.at);
+        run.to = line.at;
         run.clean = matches!(line.record, Record::RunStopped);
         self.put_run(&run)
     }

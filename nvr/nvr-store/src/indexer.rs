@@ -135,8 +135,11 @@ impl Indexer {
                 i.current = Some(opened.index.clone());
             });
         } else {
-            shared.change_indexes(|i| i.current = Some(opened.index.clone()));
             shared.set_standing(IndexState::Recovering, None);
+            if opened.index.journal_position()? > shared.journal.opened_at() {
+                opened.index.apply(&[], shared.journal.opened_at())?;
+            }
+            shared.change_indexes(|i| i.current = Some(opened.index.clone()));
             shared.catch_up()?;
             recover(&shared, &opened.index, &mut |done| self.breathe(done))?;
         }

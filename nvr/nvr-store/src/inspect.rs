@@ -66,31 +66,37 @@ pub(crate) fn inspect(
         Err(e) => return put_aside(disk, &path, name, &e.to_string()),
     };
     let mut records = Vec::new();
-    let (whole, mut fragments) = (found.good_len, found.fragments.clone());
-    let keep = match found.tail {
-        Tail::Clean => None,
-        Tail::Open => Some(whole),
-        Tail::Torn { at } => Some(at),
-        Tail::Bad { offset, .. } if torn_by_crash(&fragments, offset) => Some(offset),
+    let mut fragments = found.fragments.clone();
+    // What stands whole from the head on: the scan may name damage further behind first.
+    let mut whole = u64::from(found.init_len);
+    let follows = fragments.iter().take_while(|f| {
+        let next = f.offset == whole;
+        whole = if next { f.file_end() } else { whole };
+        next
+    });
+    let follows = follows.count();
+    let cut = match found.tail {
+        Tail::Clean => false,
+        Tail::Open | Tail::Torn { .. } => true,
+        Tail::Bad { .. } if torn_by_crash(&fragments, whole) => true,
         Tail::Bad { what, offset } => {
             let why = format!("damaged at byte {offset}: {what}");
             records.push(Record::SegmentDamaged { path: name.to_string(), why });
-            None
+            false
         }
     };
     let mut bytes = len;
     if doubt {
         rewrite(disk, &path, len)?;
     }
-    if let Some(at) = keep {
-        fragments.retain(|f| f.file_end() <= at);
-        let at = fragments.last().map_or(u64::from(found.init_len), FragmentInfo::file_end);
+    if cut {
+        fragments.truncate(follows);
         if fragments.is_empty() {
             return remove(disk, &path, name, len);
         }
-        bytes = cut_and_close(disk, &path, at, &fragments, &found)?;
-        if len > at {
-            records.push(Record::TailCut { path: name.to_string(), bytes: len - at });
+        bytes = cut_and_close(disk, &path, whole, &fragments, &found)?;
+        if len > whole {
+            records.push(Record::TailCut { path: name.to_string(), bytes: len - whole });
         }
     }
     match row(state, name, &found, &fragments, bytes) {

@@ -1,11 +1,14 @@
-//! The journal: append-only text lines `crc32c-hex SP json LF` in numbered files.
+//! The journal: append-only text lines in numbered files.
 //!
-//! Promises: a flipped bit loses one line and is counted, never the rest; a torn tail is cut at start-up; appending
-//! never waits for a disk unless asked to; what cannot be written waits, bounded, and what is lost is counted.
-//! Leaves to others: what records mean (`record`, `journal_state`), when to write (`flush`).
+//! Promises: appending never waits for a disk; what cannot be written waits, bounded, and what is lost is counted; a
+//! flipped bit loses one line, never the rest; a torn tail is cut at start-up; after a failed flush, what it should
+//! have covered is written again, elsewhere.
+//! Leaves to others: lines as bytes (`journal_file`), what they mean (`record`, `journal_state`), when to write
+//! (`flush`).
 
 use crate::disk::{Disk, DiskFile};
 use crate::error::{Result, StoreError};
+use crate::journal_file::{FILE_BYTES_MAX, encode, files, parse, path};
 use crate::journal_state::JournalState;
 use crate::record::{Line, Record};
 use crate::writer::no_space;
@@ -14,14 +17,10 @@ use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Longest line, bytes; a checkpoint with every lock and gap may be long.
-pub const LINE_LEN_MAX: usize = 8 << 20;
 /// Most bytes that wait for a disk that does not take them.
 const PENDING_BYTES_MAX: usize = 8 << 20;
 /// Space reserved beyond the size at which a file is followed by the next, bytes: a checkpoint and a batch of lines.
 const RESERVE_MORE: u64 = 256 << 10;
-/// Longest journal file that is read, bytes.
-const FILE_BYTES_MAX: u64 = 256 << 20;
 
 /// A place in the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -39,25 +38,35 @@ pub struct Journal {
     folder: PathBuf,
     run: RunEpoch,
     file_bytes_max: u64,
-    inner: Mutex<Inner>,
+    opened_at: Position,
+    /// Held for a few instructions. Taken after `back` where both are.
+    front: Mutex<Front>,
+    /// Held while the disk works.
+    back: Mutex<Back>,
 }
 
+/// What waits, and what all lines add up to.
 #[derive(Debug)]
-struct Inner {
+struct Front {
+    pending: Vec<u8>,
+    state: JournalState,
+    lost: u64,
+    lost_told: u64,
+    last_at: Utc,
+}
+
+/// The file.
+#[derive(Debug)]
+struct Back {
     file: Box<dyn DiskFile>,
     end: Position,
     next_file: u64,
-    pending: Vec<u8>,
     /// Written, and covered by no flush yet.
     unflushed: Vec<u8>,
     /// A flush failed over the file, and no new one could be begun yet.
     in_doubt: bool,
     /// Bytes written since the start.
     written: u64,
-    state: JournalState,
-    lost: u64,
-    lost_told: u64,
-    last_at: Utc,
 }
 
 /// What opening found.
@@ -89,9 +98,10 @@ impl Journal {
         // A crash while a file was begun may have left it without its checkpoint: then the one before has the state.
         let last = files.last().copied();
         for number in files.iter().rev().take(2).rev() {
+            let at = path(folder, *number);
             let bytes = disk
-                .read(&path(folder, *number), FILE_BYTES_MAX)
-                .map_err(|e| StoreError::io("reading the journal file", &path(folder, *number), e))?;
+                .read(&at, FILE_BYTES_MAX)
+                .map_err(|e| StoreError::io("reading the journal file", &at, e))?;
             let parsed = parse(&bytes);
             parsed.lines.iter().for_each(|l| state.apply(l));
             if Some(*number) == last {
@@ -100,92 +110,97 @@ impl Journal {
         }
         let number = last.unwrap_or(1);
         let at = path(folder, number);
-        let mut file =
-            disk.open_append(&at).map_err(|e| StoreError::io("opening the journal file", &at, e))?;
-        let mut len = file.len().map_err(|e| StoreError::io("opening the journal file", &at, e))?;
+        let io = |step| move |e| StoreError::io(step, &path(folder, number), e);
+        let mut file = disk.open_append(&at).map_err(io("opening the journal file"))?;
+        let mut len = file.len().map_err(io("opening the journal file"))?;
         if opened.cut > 0 {
             len = len.saturating_sub(opened.cut);
-            file.truncate(len).map_err(|e| StoreError::io("cutting the torn tail of the journal", &at, e))?;
+            file.truncate(len).map_err(io("cutting the torn tail of the journal"))?;
         }
         // So that a disk that others fill up still takes lines; some file systems cannot, and do without.
         let _ = file.preallocate(0, file_bytes_max.saturating_add(RESERVE_MORE));
+        let end = Position { file: number, offset: len };
         let last_at = state.last_run.map_or(now, |r| r.to);
-        let inner = Inner {
-            file,
-            end: Position { file: number, offset: len },
-            next_file: number,
-            pending: Vec::new(),
-            unflushed: Vec::new(),
-            in_doubt: false,
-            written: 0,
-            state,
-            lost: 0,
-            lost_told: 0,
-            last_at,
+        let front = Front { pending: Vec::new(), state, lost: 0, lost_told: 0, last_at };
+        let (unflushed, in_doubt, written) = (Vec::new(), false, 0);
+        let back = Back { file, end, next_file: number, unflushed, in_doubt, written };
+        let journal = Self {
+            disk,
+            folder: folder.to_path_buf(),
+            run,
+            file_bytes_max,
+            opened_at: end,
+            front: Mutex::new(front),
+            back: Mutex::new(back),
         };
-        let journal =
-            Self { disk, folder: folder.to_path_buf(), run, file_bytes_max, inner: Mutex::new(inner) };
         if opened.damaged > 0 {
             journal.append(now, Record::LinesDamaged { file: number, lines: opened.damaged });
         }
         Ok((journal, opened))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    fn front(&self) -> MutexGuard<'_, Front> {
+        self.front.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn back(&self) -> MutexGuard<'_, Back> {
+        self.back.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds a line; the next [`Journal::write`] puts it on the disk.
     pub fn append(&self, at: Utc, record: Record) {
-        self.append_locked(&mut self.lock(), at, record);
-    }
-
-    fn append_locked(&self, inner: &mut Inner, at: Utc, record: Record) {
         let line = Line { at, run: self.run, record };
-        inner.state.apply(&line);
-        inner.last_at = at;
-        let Some(text) = encode(&line).filter(|t| inner.pending.len() + t.len() <= PENDING_BYTES_MAX) else {
-            inner.lost += 1;
-            return;
-        };
-        inner.pending.extend_from_slice(&text);
+        let text = encode(&line);
+        let mut front = self.front();
+        front.state.apply(&line);
+        front.last_at = at;
+        match text.filter(|t| front.pending.len() + t.len() <= PENDING_BYTES_MAX) {
+            Some(text) => front.pending.extend_from_slice(&text),
+            None => front.lost += 1,
+        }
     }
 
-    /// Writes what waits. Durable after the disk's next flush.
+    /// Writes what waits. Durable after the disk's next flush. False when nothing waited.
     ///
     /// # Errors
     /// The disk's; what was not written waits on.
     pub fn write(&self, now: Utc) -> Result<bool> {
-        self.write_locked(&mut self.lock(), now)
-            .map_err(|e| StoreError::io("writing the journal", &self.folder, e))
+        self.write_back(&mut self.back(), now).map_err(|e| self.error(e))
     }
 
-    fn write_locked(&self, inner: &mut Inner, now: Utc) -> io::Result<bool> {
-        if inner.in_doubt {
-            self.doubt_locked(inner, now)?;
+    fn error(&self, error: io::Error) -> StoreError {
+        StoreError::io("writing the journal", &self.folder, error)
+    }
+
+    fn write_back(&self, back: &mut Back, now: Utc) -> io::Result<bool> {
+        if back.in_doubt {
+            self.begin_anew(back, now)?;
         }
-        if inner.pending.is_empty() {
+        let pending = std::mem::take(&mut self.front().pending);
+        if pending.is_empty() {
             return Ok(false);
         }
-        let pending = std::mem::take(&mut inner.pending);
-        if let Err(e) = inner.file.append(&mut [IoSlice::new(&pending)]) {
+        if let Err(e) = back.file.append(&mut [IoSlice::new(&pending)]) {
             // A part may have been written: cut it, so that what waits is written once.
-            let _ = inner.file.truncate(inner.end.offset);
-            inner.pending = pending;
+            let _ = back.file.truncate(back.end.offset);
+            self.wait_again(pending);
             return Err(e);
         }
-        inner.end.offset += pending.len() as u64;
-        inner.written += pending.len() as u64;
-        if inner.unflushed.len() + pending.len() <= PENDING_BYTES_MAX {
-            inner.unflushed.extend_from_slice(&pending);
+        back.end.offset += pending.len() as u64;
+        back.written += pending.len() as u64;
+        if back.unflushed.len() + pending.len() <= PENDING_BYTES_MAX {
+            back.unflushed.extend_from_slice(&pending);
         }
-        if inner.lost > inner.lost_told {
-            let lines = inner.lost - inner.lost_told;
-            inner.lost_told = inner.lost;
-            self.append_locked(inner, now, Record::LinesLost { lines });
+        let untold = {
+            let mut front = self.front();
+            let lost = front.lost;
+            lost - std::mem::replace(&mut front.lost_told, lost)
+        };
+        if untold > 0 {
+            self.append(now, Record::LinesLost { lines: untold });
         }
-        if inner.end.offset >= self.file_bytes_max && inner.pending.is_empty() {
-            match self.roll(inner, now) {
+        if back.end.offset >= self.file_bytes_max {
+            match self.roll(back, now) {
                 Err(e) if !no_space(&e) => return Err(e),
                 // On a full disk the old file goes on.
                 _ => {}
@@ -194,59 +209,80 @@ impl Journal {
         Ok(true)
     }
 
+    /// Puts lines before those that wait.
+    fn wait_again(&self, mut lines: Vec<u8>) {
+        let mut front = self.front();
+        lines.append(&mut front.pending);
+        front.pending = lines;
+    }
+
     /// How much was written when a flush began: for [`Journal::flushed`].
     pub fn written(&self) -> u64 {
-        self.lock().written
+        self.back().written
     }
 
     /// A flush succeeded that began when `written` bytes were.
     pub fn flushed(&self, written: u64) {
-        let mut inner = self.lock();
-        if inner.in_doubt {
+        let mut back = self.back();
+        if back.in_doubt {
             return;
         }
-        let since = usize::try_from(inner.written.saturating_sub(written)).unwrap_or(usize::MAX);
-        let covered = inner.unflushed.len().saturating_sub(since);
-        inner.unflushed.drain(..covered);
+        let since = usize::try_from(back.written.saturating_sub(written)).unwrap_or(usize::MAX);
+        let covered = back.unflushed.len().saturating_sub(since);
+        back.unflushed.drain(..covered);
     }
 
     /// A flush failed: what no flush covers is written again, into a new file, since the old one may never get it.
     pub fn doubt(&self, now: Utc) {
-        if let Err(error) = self.doubt_locked(&mut self.lock(), now) {
+        if let Err(error) = self.begin_anew(&mut self.back(), now) {
             tracing::warn!(%error, "the journal stays in a file in doubt");
         }
     }
 
-    fn doubt_locked(&self, inner: &mut Inner, now: Utc) -> io::Result<()> {
-        inner.in_doubt = true;
-        self.roll(inner, now)?;
-        inner.in_doubt = false;
-        let mut again = std::mem::take(&mut inner.unflushed);
-        again.append(&mut inner.pending);
-        inner.pending = again;
+    fn begin_anew(&self, back: &mut Back, now: Utc) -> io::Result<()> {
+        back.in_doubt = true;
+        self.roll(back, now)?;
+        back.in_doubt = false;
+        self.wait_again(std::mem::take(&mut back.unflushed));
         Ok(())
     }
 
     /// Writes what waits and makes it durable.
-    fn sync_locked(&self, inner: &mut Inner, now: Utc) -> io::Result<()> {
-        self.write_locked(inner, now)?;
-        if inner.file.sync().is_err() {
-            self.doubt_locked(inner, now)?;
-            self.write_locked(inner, now)?;
-            inner.file.sync()?;
+    ///
+    /// # Errors
+    /// The disk's; what was not written waits on.
+    pub fn write_durable(&self, now: Utc) -> Result<()> {
+        self.sync_back(&mut self.back(), now).map_err(|e| self.error(e))
+    }
+
+    /// Adds a line and makes it, and all before it, durable.
+    ///
+    /// # Errors
+    /// The disk's; the line waits on.
+    pub fn append_durable(&self, now: Utc, record: Record) -> Result<()> {
+        self.append(now, record);
+        self.write_durable(now)
+    }
+
+    fn sync_back(&self, back: &mut Back, now: Utc) -> io::Result<()> {
+        self.write_back(back, now)?;
+        if back.file.sync().is_err() {
+            self.begin_anew(back, now)?;
+            self.write_back(back, now)?;
+            back.file.sync()?;
         }
-        inner.unflushed.clear();
+        back.unflushed.clear();
         Ok(())
     }
 
     /// Begins the next file with a checkpoint of the state. Lines that still wait may repeat what is in it; that
     /// changes nothing.
-    fn roll(&self, inner: &mut Inner, now: Utc) -> io::Result<()> {
+    fn roll(&self, back: &mut Back, now: Utc) -> io::Result<()> {
         // A number is tried once: what a failed try left behind may be in doubt itself.
-        inner.next_file = inner.next_file.max(inner.end.file) + 1;
-        let number = inner.next_file;
+        back.next_file = back.next_file.max(back.end.file) + 1;
+        let number = back.next_file;
         let at = path(&self.folder, number);
-        let line = Line { at: now, run: self.run, record: inner.state.checkpoint() };
+        let line = Line { at: now, run: self.run, record: self.front().state.checkpoint() };
         let text = encode(&line).ok_or(io::ErrorKind::InvalidData)?;
         let mut file = self.disk.create(&at)?;
         let begun = match file.preallocate(0, self.file_bytes_max.saturating_add(RESERVE_MORE)) {
@@ -259,49 +295,34 @@ impl Journal {
             let _ = self.disk.remove(&at);
             return Err(e);
         }
-        inner.file = file;
-        inner.end = Position { file: number, offset: text.len() as u64 };
+        back.file = file;
+        back.end = Position { file: number, offset: text.len() as u64 };
         Ok(())
-    }
-
-    /// Writes what waits and makes it durable.
-    ///
-    /// # Errors
-    /// The disk's; what was not written waits on.
-    pub fn write_durable(&self, now: Utc) -> Result<()> {
-        let done = self.sync_locked(&mut self.lock(), now);
-        done.map_err(|e| StoreError::io("writing the journal", &self.folder, e))
-    }
-
-    /// Adds a line and makes it, and all before it, durable.
-    ///
-    /// # Errors
-    /// The disk's; the line waits on.
-    pub fn append_durable(&self, now: Utc, record: Record) -> Result<()> {
-        let mut inner = self.lock();
-        self.append_locked(&mut inner, now, record);
-        let done = self.sync_locked(&mut inner, now);
-        done.map_err(|e| StoreError::io("writing the journal", &self.folder, e))
     }
 
     /// Looks at the state.
     pub fn state<R>(&self, look: impl FnOnce(&JournalState) -> R) -> R {
-        look(&self.lock().state)
+        look(&self.front().state)
     }
 
     /// When the last line was added, or the last run is known to have been alive.
     pub fn last_at(&self) -> Utc {
-        self.lock().last_at
+        self.front().last_at
     }
 
     /// Lines that could not be kept since start.
     pub fn lost(&self) -> u64 {
-        self.lock().lost
+        self.front().lost
     }
 
     /// Where the written journal ends.
     pub fn end(&self) -> Position {
-        self.lock().end
+        self.back().end
+    }
+
+    /// Where it ended when it was opened: an index that claims to be further has seen lines that a power cut took.
+    pub fn opened_at(&self) -> Position {
+        self.opened_at
     }
 
     /// Calls `each` with every whole line from `from` on that is written, and returns where it stopped.
@@ -330,64 +351,6 @@ impl Journal {
         }
         Ok(at)
     }
-}
-
-/// The highest run that the last two journal files name; 0 without any.
-pub(crate) fn highest_run(disk: &dyn Disk, folder: &Path) -> u32 {
-    let numbers = files(disk, folder).unwrap_or_default();
-    let runs = |number: &u64| {
-        let bytes = disk.read(&path(folder, *number), FILE_BYTES_MAX).unwrap_or_default();
-        parse(&bytes).lines.iter().map(|l| l.run.0).max()
-    };
-    numbers.iter().rev().take(2).filter_map(runs).max().unwrap_or(0)
-}
-
-/// A line as text, `None` when it is too long.
-fn encode(line: &Line) -> Option<Vec<u8>> {
-    let json = serde_json::to_string(line).ok()?;
-    let text = format!("{:08x} {json}\n", crc32c::crc32c(json.as_bytes()));
-    (text.len() <= LINE_LEN_MAX).then(|| text.into_bytes())
-}
-
-#[derive(Debug, Default)]
-struct Parsed {
-    lines: Vec<Line>,
-    /// Bytes up to the end of the last line feed.
-    whole: u64,
-    damaged: u64,
-}
-
-/// Whole lines of `bytes`; damaged ones are counted, kinds of a later version are left out.
-fn parse(bytes: &[u8]) -> Parsed {
-    let mut out = Parsed::default();
-    for text in bytes.split_inclusive(|b| *b == b'\n') {
-        let Some(body) = text.strip_suffix(b"\n") else { break };
-        out.whole += text.len() as u64;
-        match check_line(body) {
-            None => out.damaged += 1,
-            Some(json) => out.lines.extend(serde_json::from_slice::<Line>(json).ok()),
-        }
-    }
-    out
-}
-
-/// The JSON of a line whose checksum holds.
-fn check_line(body: &[u8]) -> Option<&[u8]> {
-    let (sum, json) = (body.get(..8)?, body.get(9..)?);
-    let sum = u32::from_str_radix(std::str::from_utf8(sum).ok()?, 16).ok()?;
-    (body.get(8) == Some(&b' ') && crc32c::crc32c(json) == sum).then_some(json)
-}
-
-fn path(folder: &Path, number: u64) -> PathBuf {
-    folder.join(format!("{number:08}.log"))
-}
-
-/// Numbers of the journal files, ascending.
-fn files(disk: &dyn Disk, folder: &Path) -> io::Result<Vec<u64>> {
-    let number = |name: String| name.strip_suffix(".log").filter(|n| n.len() == 8)?.parse().ok();
-    let mut numbers: Vec<u64> = disk.list(folder)?.into_iter().filter_map(|e| number(e.name)).collect();
-    numbers.sort_unstable();
-    Ok(numbers)
 }
 
 #[cfg(test)]

@@ -77,7 +77,8 @@ impl JournalState {
             _ => {}
         }
         if let Some(run) = self.last_run.as_mut().filter(|r| r.run == line.run) {
-            run.to = run.to.max(line.at);
+            // The last, not the latest: the clock may have been set back.
+            run.to = line.at;
             run.clean = matches!(line.record, Record::RunStopped);
         }
     }

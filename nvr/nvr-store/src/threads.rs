@@ -33,7 +33,7 @@ impl Threads {
     pub(crate) fn start(shared: &Arc<Shared>) -> Result<Self> {
         let mut threads = Self { writers: Vec::new(), flushers: Vec::new(), index: None };
         for (i, state) in shared.disks.iter().enumerate() {
-            let writer = Writer::new(shared.clone(), state.clone());
+            let writer = Writer::new(shared.clone(), state.clone(), i == 0);
             let (s, d) = (shared.clone(), state.clone());
             threads.writers.push(spawn(format!("write-{i}"), move || run_writer(&s, &d, writer))?);
             let (sender, receiver) = channel();

@@ -55,14 +55,16 @@ pub(crate) enum WriterMessage {
 pub(crate) struct Writer {
     shared: Arc<Shared>,
     disk: Arc<DiskState>,
+    /// This disk holds the journal.
+    journal: bool,
     /// By slot number.
     open: BTreeMap<usize, (Arc<SegmentTag>, OpenSegment)>,
     header: Vec<u8>,
 }
 
 impl Writer {
-    pub(crate) fn new(shared: Arc<Shared>, disk: Arc<DiskState>) -> Self {
-        Self { shared, disk, open: BTreeMap::new(), header: Vec::with_capacity(8192) }
+    pub(crate) fn new(shared: Arc<Shared>, disk: Arc<DiskState>, journal: bool) -> Self {
+        Self { shared, disk, journal, open: BTreeMap::new(), header: Vec::with_capacity(8192) }
     }
 
     /// Takes what waited in the queue.
@@ -76,6 +78,10 @@ impl Writer {
                     let _ = done.try_send(());
                 }
             }
+        }
+        if self.journal {
+            // What the journal says of this footage, so that a kill leaves both; the flusher reports failures.
+            let _ = self.shared.journal.write(self.shared.clock.utc());
         }
     }
 
@@ -217,8 +223,6 @@ impl Writer {
         tag.poisoned.store(true, Relaxed);
         let row = segment.abandon();
         self.doubt(&row, why);
-        // Now, so that a kill does not take the line along; a failing disk may not take it either.
-        let _ = self.shared.journal.write(self.shared.clock.utc());
         self.hand_over(&tag, row, 0);
     }
 

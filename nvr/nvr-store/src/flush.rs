@@ -101,7 +101,9 @@ impl Flusher {
 
     fn write_journal(&self) -> bool {
         let now = self.shared.clock.utc();
-        if self.shared.is_recording() && now.micros_since(self.shared.journal.last_at()) >= ALIVE_US {
+        let silent_us = now.micros_since(self.shared.journal.last_at());
+        // After a step back too: the clock's new place is where the run is alive.
+        if self.shared.is_recording() && (silent_us >= ALIVE_US || silent_us < 0) {
             self.shared.note(Record::Alive);
         }
         if let Err(e) = self.shared.sequences.refill(&*self.shared.disk) {

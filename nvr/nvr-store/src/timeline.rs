@@ -176,7 +176,13 @@ fn unentered(known: &Known, from: Utc, to: Utc) -> GapReason {
     if known.expired_until.is_some_and(|until| to <= until) {
         return GapReason::Expired;
     }
-    let stop = known.stopped.iter().rfind(|s| s.from < to && s.to.is_none_or(|end| end > from));
+    // A run that begins within the hole explains it, even when the clock was set back and the run before seems to
+    // have ended later.
+    let explains = |s: &&Stopped| {
+        let begins = s.to.is_some_and(|t| t > from && t <= to);
+        begins || (s.from < to && s.to.is_none_or(|end| end > from))
+    };
+    let stop = known.stopped.iter().rfind(explains);
     match stop {
         Some(stop) if stop.clean => GapReason::RecorderStopped,
         Some(_) => GapReason::RecorderDown,

@@ -117,7 +117,9 @@ fn a_changed_configuration_touches_only_what_changed() {
     assert_eq!(connects("one"), Some(1.into()), "the other camera was not touched");
 
     recorder.configure(&recorder.storage(), "[[camera]]\nid = \"one\"\nurl = \"http://nowhere\"\n");
-    wait::until("the bad configuration is refused", 30, || recorder.log().contains("not taken over").then_some(()));
+    wait::until("the bad configuration is refused", 30, || {
+        recorder.log().contains("not taken over").then_some(())
+    });
     let check = recorder.run(&["check"]);
     assert!(!check.status.success(), "the person at the keyboard is told the same");
     recorder.configure(&recorder.storage(), &entry("one", 0));

@@ -7,8 +7,8 @@
 use crate::operations;
 use crate::settings;
 use anyhow::{Context, bail};
-use nvr_base::{Clock, SystemClock};
 use nvr_base::config::Config;
+use nvr_base::{Clock, SystemClock};
 use nvr_gateway::{Client, ClientError, Command, Peer, ReplySink};
 use nvr_store::{RealDisk, Store, StoreError};
 use std::sync::Arc;

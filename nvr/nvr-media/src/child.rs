@@ -5,7 +5,7 @@
 //! Leaves to others: starting it and starting it again (`nvr-ingest`).
 
 use crate::capture::Capture;
-use crate::choice::{Path, Wish, choose};
+use crate::choice::{Path, Wish, choose, path};
 use crate::device::Device;
 use crate::encoder;
 use crate::failure::Failure;
@@ -93,6 +93,11 @@ fn order(channel: &MediaChannel) -> Result<Start, Failure> {
 fn capture(start: &Start, channel: &Arc<MediaChannel>) -> Result<(), Failure> {
     let device = Device::open(&start.device)?;
     let wish = Wish { width: start.width, height: start.height, fps: start.fps, fourcc: start.fourcc };
+    if let Some(fourcc) = start.fourcc.filter(|fourcc| path(*fourcc).is_none()) {
+        let name = String::from_utf8_lossy(&fourcc);
+        let what = format!("{}: {name} from a device is not recorded; choose another `format`", start.device);
+        return Err(Failure::new(FatalCause::Unsupported, what));
+    }
     let Some(choice) = choose(&device.offers()?, wish) else {
         let wanted = start
             .fourcc

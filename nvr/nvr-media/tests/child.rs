@@ -45,6 +45,9 @@ fn start(device: &str) -> ToChild {
 fn what_is_no_camera_is_named() {
     check(&[start("/dev/v4l/by-path/nowhere")], FatalCause::Gone, "plug the camera in");
     check(&[start("/dev/null")], FatalCause::Unsupported, "/dev/null: the device offers no");
+    let ToChild::Start(order) = start("/dev/null") else { unreachable!() };
+    let hevc = ToChild::Start(Start { fourcc: Some(*b"HEVC"), ..order });
+    check(&[hevc], FatalCause::Unsupported, "HEVC from a device is not recorded");
     check(&[start("a\0b")], FatalCause::Unsupported, "zero byte");
     check(&[ToChild::Stop], FatalCause::Internal, "stopped before");
 }

@@ -23,16 +23,31 @@ const LOCK_WAIT_MAX: Duration = Duration::from_secs(10);
 const LOCK_RETRY_EVERY: Duration = Duration::from_millis(50);
 
 /// The daemon, or the store itself.
-pub(crate) enum Access {
+enum Access {
     /// A daemon answers.
     Daemon(Client),
     /// No daemon: the store is open here.
     Own(Store, Config),
 }
 
+/// Asks one command of the daemon of `config`, or of its store.
+///
+/// # Errors
+/// A sentence that names the thing and the remedy.
+pub(crate) fn ask(
+    config: &Config,
+    command: Command,
+    sink: &mut dyn ReplySink,
+) -> anyhow::Result<serde_json::Value> {
+    let mut access = Access::open(config)?;
+    let answer = access.ask(command, sink);
+    access.close()?;
+    answer
+}
+
 impl Access {
     /// Finds the daemon of `config`, else opens its store. Whoever else has the store just now is waited for.
-    pub(crate) fn open(config: &Config) -> anyhow::Result<Self> {
+    fn open(config: &Config) -> anyhow::Result<Self> {
         let began = SystemClock.mono();
         let store = loop {
             match Client::connect(&config.server.socket) {
@@ -55,11 +70,7 @@ impl Access {
     }
 
     /// Asks one command.
-    pub(crate) fn ask(
-        &mut self,
-        command: Command,
-        sink: &mut dyn ReplySink,
-    ) -> anyhow::Result<serde_json::Value> {
+    fn ask(&mut self, command: Command, sink: &mut dyn ReplySink) -> anyhow::Result<serde_json::Value> {
         match self {
             Self::Daemon(client) => Ok(client.ask(command, sink)?),
             Self::Own(store, config) => {
@@ -70,7 +81,7 @@ impl Access {
     }
 
     /// Closes the store when it was opened here.
-    pub(crate) fn close(self) -> anyhow::Result<()> {
+    fn close(self) -> anyhow::Result<()> {
         match self {
             Self::Daemon(_) => Ok(()),
             Self::Own(store, _) => store.close().context("closing the store"),

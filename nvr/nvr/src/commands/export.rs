@@ -3,7 +3,7 @@
 //! Promises: a file appears under its name only when it is whole; until then it is `NAME.part`.
 //! Leaves to others: the footage (`nvr_store::export`).
 
-use crate::access::Access;
+use crate::access;
 use crate::args::{Cli, ExportArgs};
 use crate::terminal::{Bar, print_json, print_line};
 use anyhow::Context;
@@ -19,7 +19,6 @@ use std::process::ExitCode;
 /// Runs it.
 pub(crate) fn run(cli: &Cli, args: &ExportArgs) -> anyhow::Result<ExitCode> {
     let config = super::configuration(cli)?;
-    let mut access = Access::open(&config)?;
     let stream = args.stream.into();
     let command = Command::Export { camera: args.camera.clone(), stream, from: args.from, to: args.to };
     let mut files = Files {
@@ -28,8 +27,7 @@ pub(crate) fn run(cli: &Cli, args: &ExportArgs) -> anyhow::Result<ExitCode> {
         parts: Vec::new(),
         bar: Bar::new("export", true, cli.json),
     };
-    let answer = access.ask(command, &mut files);
-    access.close()?;
+    let answer = access::ask(&config, command, &mut files);
     let report: ExportReport = serde_json::from_value(answer?)?;
     let names = files.finish().with_context(|| format!("writing {}", args.out.display()))?;
 

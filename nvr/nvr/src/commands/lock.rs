@@ -3,7 +3,7 @@
 //! Promises: the reason and the account go into the journal; the protections in force are shown.
 //! Leaves to others: keeping them (`nvr_store::lock`).
 
-use crate::access::Access;
+use crate::access;
 use crate::args::{Cli, LockArgs};
 use crate::terminal::{Bar, print_json, print_line};
 use nvr_gateway::Command;
@@ -13,16 +13,13 @@ use std::process::ExitCode;
 /// Runs it; `locks` tells which of the two.
 pub(crate) fn run(cli: &Cli, args: &LockArgs, locks: bool) -> anyhow::Result<ExitCode> {
     let config = super::configuration(cli)?;
-    let mut access = Access::open(&config)?;
     let LockArgs { camera, from, to, reason } = args.clone();
     let command = if locks {
         Command::Lock { camera, from, to, reason }
     } else {
         Command::Unlock { camera, from, to, reason }
     };
-    let answer = access.ask(command, &mut Bar::new("", false, true));
-    access.close()?;
-    let answer = answer?;
+    let answer = access::ask(&config, command, &mut Bar::new("", false, true))?;
     if cli.json {
         print_json(&answer)?;
         return Ok(ExitCode::SUCCESS);

@@ -6,7 +6,7 @@
 
 mod child;
 
-use crate::access::Access;
+use crate::access;
 use crate::args::{Cli, PictureArgs};
 use crate::terminal::{complain, print_json, print_line};
 use anyhow::Context;
@@ -35,12 +35,10 @@ struct Answer {
 /// Runs it.
 pub(crate) fn run(cli: &Cli, args: &PictureArgs) -> anyhow::Result<ExitCode> {
     let config = super::configuration(cli)?;
-    let mut access = Access::open(&config)?;
     let command =
         Command::Picture { camera: args.camera.clone(), stream: args.stream.map(Into::into), at: args.at };
     let mut frame = KeyFrame(Vec::new());
-    let answer = access.ask(command, &mut frame);
-    access.close()?;
+    let answer = access::ask(&config, command, &mut frame);
     let answer: Answer =
         serde_json::from_value(answer?).context("the recorder's answer is of another version")?;
     let jpeg = match answer.format.codec {

@@ -2,7 +2,7 @@
 //!
 //! Promises: shows progress, says what was found. Leaves to others: doing it (`nvr_store::rebuild`).
 
-use crate::access::Access;
+use crate::access;
 use crate::args::Cli;
 use crate::terminal::{Bar, print_json, print_line};
 use nvr_base::text::{Arg, text};
@@ -13,10 +13,7 @@ use std::process::ExitCode;
 /// Runs it.
 pub(crate) fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     let config = super::configuration(cli)?;
-    let mut access = Access::open(&config)?;
-    let answer = access.ask(Command::Rebuild {}, &mut Bar::new("rebuild", false, cli.json));
-    access.close()?;
-    let answer = answer?;
+    let answer = access::ask(&config, Command::Rebuild {}, &mut Bar::new("rebuild", false, cli.json))?;
     if cli.json {
         print_json(&answer)?;
     } else {

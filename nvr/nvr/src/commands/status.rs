@@ -3,7 +3,7 @@
 //! Promises: JSON for scripts; a table for people; `--watch` draws it again every second and says when the daemon is
 //! gone. Leaves to others: the numbers (`crate::status`).
 
-use crate::access::Access;
+use crate::access;
 use crate::args::{Cli, StatusArgs};
 use crate::status::{CameraReport, Report, StreamReport};
 use crate::terminal::{Bar, print_json, print_line};
@@ -36,10 +36,7 @@ pub(crate) fn run(cli: &Cli, args: &StatusArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn ask(config: &Config) -> anyhow::Result<Value> {
-    let mut access = Access::open(config)?;
-    let answer = access.ask(Command::Status {}, &mut Bar::new("", false, true));
-    access.close()?;
-    answer
+    access::ask(config, Command::Status {}, &mut Bar::new("", false, true))
 }
 
 fn watch(cli: &Cli, config: &Config) -> anyhow::Result<ExitCode> {

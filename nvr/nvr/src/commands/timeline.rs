@@ -3,7 +3,7 @@
 //! Promises: JSON as the store gives it; else one line a span or gap, in order.
 //! Leaves to others: finding it (`nvr_store::timeline`).
 
-use crate::access::Access;
+use crate::access;
 use crate::args::{Cli, TimelineArgs};
 use crate::terminal::{Bar, print_json, print_line};
 use nvr_base::text::{Arg, text};
@@ -14,12 +14,9 @@ use std::process::ExitCode;
 /// Runs it.
 pub(crate) fn run(cli: &Cli, args: &TimelineArgs) -> anyhow::Result<ExitCode> {
     let config = super::configuration(cli)?;
-    let mut access = Access::open(&config)?;
     let stream = args.stream.into();
     let command = Command::Timeline { camera: args.camera.clone(), stream, from: args.from, to: args.to };
-    let answer = access.ask(command, &mut Bar::new("", false, true));
-    access.close()?;
-    let answer = answer?;
+    let answer = access::ask(&config, command, &mut Bar::new("", false, true))?;
     if cli.json {
         print_json(&answer)?;
         return Ok(ExitCode::SUCCESS);

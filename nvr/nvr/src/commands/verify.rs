@@ -3,7 +3,7 @@
 //! Promises: exit 1 when something is bad or unindexed; every such file is named.
 //! Leaves to others: the reading (`nvr_store::verify`).
 
-use crate::access::Access;
+use crate::access;
 use crate::args::Cli;
 use crate::terminal::{Bar, print_json, print_line};
 use nvr_base::text::{Arg, text};
@@ -14,10 +14,7 @@ use std::process::ExitCode;
 /// Runs it.
 pub(crate) fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     let config = super::configuration(cli)?;
-    let mut access = Access::open(&config)?;
-    let answer = access.ask(Command::Verify {}, &mut Bar::new("verify", false, cli.json));
-    access.close()?;
-    let answer = answer?;
+    let answer = access::ask(&config, Command::Verify {}, &mut Bar::new("verify", false, cli.json))?;
     let report: VerifyReport = serde_json::from_value(answer.clone())?;
     if cli.json {
         print_json(&answer)?;

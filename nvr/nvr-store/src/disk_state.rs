@@ -40,6 +40,8 @@ pub(crate) struct DiskState {
     pub(crate) removed: Mutex<Vec<SegmentName>>,
     /// Something was written since the last flush began.
     pub(crate) dirty: AtomicBool,
+    /// Held by who flushes.
+    pub(crate) flushing: Mutex<()>,
     /// Flushes begun.
     pub(crate) flush_started: AtomicU64,
     /// The last flush that succeeded.
@@ -77,6 +79,7 @@ impl DiskState {
             closed: Mutex::default(),
             removed: Mutex::default(),
             dirty: AtomicBool::new(false),
+            flushing: Mutex::new(()),
             flush_started: AtomicU64::new(0),
             flush_ok: AtomicU64::new(0),
             doubt_from: AtomicU64::new(NO_DOUBT),

@@ -116,9 +116,14 @@ impl FaultDisk {
         files.retain(|_, node| node.after_power_cut(rng));
     }
 
-    /// The process is killed: what was written stays.
+    /// The process is killed: what was written stays. When the disk takes no writes at that moment, nobody can know
+    /// of a failed flush afterwards: then this disk lets the next flush cover everything after all.
     pub(crate) fn kill(&self) {
-        self.lock_inner().locked.clear();
+        let mut inner = self.lock_inner();
+        inner.locked.clear();
+        if inner.faults.write_eio > 0 {
+            inner.files.values_mut().for_each(|n| n.forgotten = false);
+        }
     }
 
     /// Flips one bit of a file.

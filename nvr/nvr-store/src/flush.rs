@@ -31,72 +31,8 @@ impl Flusher {
 
     /// One interval is over; whether everything is durable.
     pub(crate) fn turn(&mut self) -> bool {
-        let journal_written = self.journal && self.write_journal();
-        if !self.disk.dirty.swap(false, SeqCst) && !journal_written {
-            return true;
-        }
-        let number = self.disk.flush_started.fetch_add(1, SeqCst) + 1;
-        let rows = std::mem::take(&mut *self.disk.closed.lock().unwrap_or_else(PoisonError::into_inner));
-        let removed = std::mem::take(&mut *self.disk.removed.lock().unwrap_or_else(PoisonError::into_inner));
-        let written = self.shared.journal.written();
-        let begun = self.shared.clock.mono();
-        let outcome = self.shared.disk.sync_all(&self.disk.root);
-        let ms = self.shared.clock.mono().since(begun).as_millis() as u64;
-        self.disk.counts.flush_ms_last.store(ms, Relaxed);
-        self.disk.counts.flush_ms_max.fetch_max(ms, Relaxed);
-        match &outcome {
-            Ok(()) => {
-                self.disk.flush_ok.store(number, SeqCst);
-                if self.journal {
-                    self.shared.journal.flushed(written);
-                }
-            }
-            Err(e) => {
-                self.disk.note_error("flushing", e);
-                self.disk.avoid(self.shared.clock.mono());
-                // First the doubt, then the rows: a segment that closes just now sees one or is among the other.
-                self.disk.doubt_from.fetch_min(self.disk.flush_ok.load(SeqCst), SeqCst);
-                let mut closed = self.disk.closed.lock().unwrap_or_else(PoisonError::into_inner);
-                closed.iter_mut().for_each(|row| self.doubt(row, e));
-                drop(closed);
-                if self.journal {
-                    self.shared.journal.doubt(self.shared.clock.utc());
-                }
-                self.disk.dirty.store(true, SeqCst);
-                tracing::error!(disk = %self.disk.root.display(), error = %e, "a flush failed");
-            }
-        }
-        match &outcome {
-            Ok(()) => removed.into_iter().for_each(|name| {
-                let _ = self.shared.index_queue.push(IndexMessage::Gone(name), 0);
-            }),
-            Err(_) => self.disk.removed.lock().unwrap_or_else(PoisonError::into_inner).extend(removed),
-        }
-        for mut row in rows {
-            if let Err(e) = &outcome {
-                self.doubt(&mut row, e);
-            }
-            // A full queue is counted there; recovery finds the file.
-            let _ = self.shared.index_queue.push(IndexMessage::Row(row), 0);
-        }
-        if self.disk.urgent.load(Relaxed) {
-            let _ = self.shared.index_queue.push(IndexMessage::Reclaim, 0);
-        }
-        outcome.is_ok()
-    }
-
-    /// The flush that should have covered this segment failed.
-    fn doubt(&self, row: &mut SegmentRow, error: &io::Error) {
-        if !row.suspect {
-            row.suspect = true;
-            self.disk.counts.poisoned.fetch_add(1, Relaxed);
-            self.shared.note(Record::SegmentPoisoned {
-                path: row.name.to_string(),
-                from: row.start,
-                to: row.end,
-                why: error.to_string(),
-            });
-        }
+        let journal_waits = self.journal && self.write_journal();
+        !(self.disk.dirty.load(SeqCst) || journal_waits) || flush(&self.shared, &self.disk).is_ok()
     }
 
     fn write_journal(&self) -> bool {
@@ -109,12 +45,83 @@ impl Flusher {
         if let Err(e) = self.shared.sequences.refill(&*self.shared.disk) {
             tracing::warn!(error = %e, "segment numbers could not be reserved");
         }
-        match self.shared.journal.write(now) {
-            Ok(written) => written,
-            Err(e) => {
-                tracing::warn!(error = %e, "the journal waits");
-                false
+        if let Err(e) = self.shared.journal.write(now) {
+            tracing::warn!(error = %e, "the journal waits");
+        }
+        self.shared.journal.waits_for_flush()
+    }
+}
+
+/// Makes everything written to a disk durable; one at a time. What depends on that follows: rows to the index,
+/// doubt on segments and journal.
+///
+/// # Errors
+/// The disk's.
+pub(crate) fn flush(shared: &Shared, disk: &DiskState) -> io::Result<()> {
+    let _one = disk.flushing.lock().unwrap_or_else(PoisonError::into_inner);
+    let journal = shared.disks.first().is_some_and(|first| first.id == disk.id);
+    disk.dirty.store(false, SeqCst);
+    let number = disk.flush_started.fetch_add(1, SeqCst) + 1;
+    let rows = std::mem::take(&mut *disk.closed.lock().unwrap_or_else(PoisonError::into_inner));
+    let removed = std::mem::take(&mut *disk.removed.lock().unwrap_or_else(PoisonError::into_inner));
+    let written = shared.journal.written();
+    let begun = shared.clock.mono();
+    let outcome = shared.disk.sync_all(&disk.root);
+    let ms = shared.clock.mono().since(begun).as_millis() as u64;
+    disk.counts.flush_ms_last.store(ms, Relaxed);
+    disk.counts.flush_ms_max.fetch_max(ms, Relaxed);
+    match &outcome {
+        Ok(()) => {
+            disk.flush_ok.store(number, SeqCst);
+            if journal {
+                shared.journal.flushed(written);
+            }
+            for name in removed {
+                let _ = shared.index_queue.push(IndexMessage::Gone(name), 0);
             }
         }
+        Err(e) => {
+            disk.note_error("flushing", e);
+            disk.avoid(shared.clock.mono());
+            // First the doubt, then the rows: a segment that closes just now sees one or is among the other.
+            disk.doubt_from.fetch_min(disk.flush_ok.load(SeqCst), SeqCst);
+            let mut closed = disk.closed.lock().unwrap_or_else(PoisonError::into_inner);
+            closed.iter_mut().for_each(|row| doubt(shared, disk, row, e));
+            drop(closed);
+            shared.note(Record::FlushFailed { why: e.to_string() });
+            if journal {
+                shared.journal.doubt(shared.clock.utc());
+            }
+            // Now, so that a kill does not take the line along; a failing disk may not take it either.
+            let _ = shared.journal.write(shared.clock.utc());
+            disk.removed.lock().unwrap_or_else(PoisonError::into_inner).extend(removed);
+            disk.dirty.store(true, SeqCst);
+            tracing::error!(disk = %disk.root.display(), error = %e, "a flush failed");
+        }
+    }
+    for mut row in rows {
+        if let Err(e) = &outcome {
+            doubt(shared, disk, &mut row, e);
+        }
+        // A full queue is counted there; recovery finds the file.
+        let _ = shared.index_queue.push(IndexMessage::Row(row), 0);
+    }
+    if disk.urgent.load(Relaxed) {
+        let _ = shared.index_queue.push(IndexMessage::Reclaim, 0);
+    }
+    outcome
+}
+
+/// The flush that should have covered this segment failed.
+fn doubt(shared: &Shared, disk: &DiskState, row: &mut SegmentRow, error: &io::Error) {
+    if !row.suspect {
+        row.suspect = true;
+        disk.counts.poisoned.fetch_add(1, Relaxed);
+        shared.note(Record::SegmentPoisoned {
+            path: row.name.to_string(),
+            from: row.start,
+            to: row.end,
+            why: error.to_string(),
+        });
     }
 }

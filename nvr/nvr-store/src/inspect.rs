@@ -31,6 +31,8 @@ pub(crate) enum Inspected {
         row: SegmentRow,
         /// What was done or found, for the journal.
         records: Vec<Record>,
+        /// The file was changed: a flush has to cover it.
+        changed: bool,
     },
     /// It holds none and is gone, or put aside; what was done.
     Nothing(Record),
@@ -100,7 +102,7 @@ pub(crate) fn inspect(
         }
     }
     match row(state, name, &found, &fragments, bytes) {
-        Some(row) => Ok(Inspected::Row { row, records }),
+        Some(row) => Ok(Inspected::Row { row, records, changed: cut || doubt }),
         None => remove(disk, &path, name, len),
     }
 }

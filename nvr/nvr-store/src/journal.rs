@@ -216,6 +216,11 @@ impl Journal {
         front.pending = lines;
     }
 
+    /// Whether lines are written that no flush covers yet.
+    pub fn waits_for_flush(&self) -> bool {
+        !self.back().unflushed.is_empty()
+    }
+
     /// How much was written when a flush began: for [`Journal::flushed`].
     pub fn written(&self) -> u64 {
         self.back().written

@@ -30,16 +30,27 @@ pub struct JournalState {
     pub days_reopened: BTreeMap<(StreamId, Utc), RunEpoch>,
     /// Segments that a failed disk left in doubt since the last recovery, and of which run.
     pub poisoned: BTreeMap<String, RunEpoch>,
+    /// A run in which a flush failed, since the last recovery.
+    pub flush_failed: Option<RunEpoch>,
 }
 
 impl JournalState {
     /// Takes one line.
     pub fn apply(&mut self, line: &Line) {
         match &line.record {
-            Record::Checkpoint { locks, open_gaps, last_run, indexed_until, days_reopened, poisoned } => {
+            Record::Checkpoint {
+                locks,
+                open_gaps,
+                last_run,
+                indexed_until,
+                days_reopened,
+                poisoned,
+                flush_failed,
+            } => {
                 self.indexed_until = *indexed_until;
                 self.days_reopened =
                     days_reopened.iter().map(|(s, t, run)| ((s.clone(), *t), *run)).collect();
+                self.flush_failed = *flush_failed;
                 self.poisoned = poisoned.iter().cloned().collect();
                 self.locks = locks.iter().take(LOCKS_MAX).cloned().collect();
                 self.open_gaps =
@@ -68,10 +79,12 @@ impl JournalState {
             Record::SegmentPoisoned { path, .. } if self.poisoned.len() < POISONED_MAX => {
                 self.poisoned.insert(path.clone(), line.run);
             }
+            Record::FlushFailed { .. } => self.flush_failed = Some(line.run),
             // It runs while its own run records: that run's troubles are for the next.
             Record::Recovered { .. } => {
                 self.days_reopened.retain(|_, run| *run >= line.run);
                 self.poisoned.retain(|_, run| *run >= line.run);
+                self.flush_failed = self.flush_failed.filter(|run| *run >= line.run);
             }
             Record::Unlocked { camera, from, to, .. } => self.locks = cut(&self.locks, camera, *from, *to),
             _ => {}
@@ -96,6 +109,7 @@ impl JournalState {
             indexed_until: self.indexed_until,
             days_reopened: self.days_reopened.iter().map(|((s, t), run)| (s.clone(), *t, *run)).collect(),
             poisoned: self.poisoned.iter().map(|(path, run)| (path.clone(), *run)).collect(),
+            flush_failed: self.flush_failed,
         }
     }
 }

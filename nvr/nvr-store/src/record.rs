@@ -41,6 +41,9 @@ pub enum Record {
         /// Paths of [`Record::SegmentPoisoned`], since the last recovery, with the run.
         #[serde(default)]
         poisoned: Vec<(String, RunEpoch)>,
+        /// Run of the last [`Record::FlushFailed`] since the last recovery.
+        #[serde(default)]
+        flush_failed: Option<RunEpoch>,
     },
     /// A run begins to record.
     RunStarted {
@@ -108,6 +111,11 @@ pub enum Record {
         from: Utc,
         /// End of what was written.
         to: Utc,
+        /// What the system said.
+        why: String,
+    },
+    /// A flush failed: whatever this run leaves without an index row is in doubt.
+    FlushFailed {
         /// What the system said.
         why: String,
     },

@@ -6,6 +6,7 @@
 
 use crate::disk_state::DiskState;
 use crate::error::{Result, StoreError};
+use crate::flush::flush;
 use crate::folders::{Day, cameras, day_of, days, segments};
 use crate::index::Index;
 use crate::inspect::{Inspected, TORN_MAX, inspect};
@@ -15,6 +16,7 @@ use crate::row::SegmentRow;
 use crate::shared::Shared;
 use nvr_base::{CameraId, GapReason, Utc};
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 /// Folders of days are looked at from this long before the index was last known complete.
@@ -127,11 +129,14 @@ pub(crate) fn walk(
     let mut walked = Walked::default();
     let mut rows = Vec::new();
     for state in &shared.disks {
+        // A killed run's last writes are in the page cache: what is found whole now must stay so.
+        let sound = flush(shared, state).is_ok();
         let mut visit = |name: &SegmentName| -> Result<bool> {
             // Recovery comes to those in doubt by themselves.
             if all || !in_doubt(shared, name) {
                 look_at(shared, index, state, name, all, &mut walked, &mut rows)?;
             }
+            rows.last_mut().into_iter().filter(|_| !sound).for_each(|row| row.suspect = true);
             if rows.len() >= BATCH {
                 put(shared, index, &mut rows)?;
             }
@@ -195,9 +200,13 @@ fn look_at(
     if !all && !doubt && known.as_ref().is_some_and(|row| !row.suspect) {
         return Ok(());
     }
+    let doubt = doubt || (known.is_none() && shared.before.flush_failed.is_some() && !all);
     walked.files += 1;
     match inspect(&*shared.disk, state, name, doubt || known.is_some_and(|row| row.suspect)) {
-        Ok(Inspected::Row { row, records }) => {
+        Ok(Inspected::Row { row, records, changed }) => {
+            if changed {
+                state.dirty.store(true, SeqCst);
+            }
             for record in records {
                 match record {
                     Record::TailCut { .. } => {
@@ -213,6 +222,7 @@ fn look_at(
             rows.push(row);
         }
         Ok(Inspected::Nothing(record)) => {
+            state.dirty.store(true, SeqCst);
             walked.damaged += 1;
             index.remove(name)?;
             blame(shared, name, name.start);
@@ -225,7 +235,6 @@ fn look_at(
             walked.failed += 1;
         }
     }
-    state.dirty.store(true, std::sync::atomic::Ordering::SeqCst);
     Ok(())
 }
 
@@ -240,8 +249,13 @@ fn in_doubt(shared: &Shared, name: &SegmentName) -> bool {
     !shared.before.poisoned.is_empty() && shared.before.poisoned.contains_key(&name.to_string())
 }
 
-/// Adds rows, and takes those out again whose file retention removed meanwhile.
+/// Adds rows once their files are durable, and takes those out again whose file retention removed meanwhile.
 fn put(shared: &Shared, index: &Index, rows: &mut Vec<SegmentRow>) -> Result<()> {
+    for state in shared.disks.iter().filter(|d| d.dirty.load(SeqCst)) {
+        if flush(shared, state).is_err() {
+            rows.iter_mut().filter(|row| row.disk == state.id).for_each(|row| row.suspect = true);
+        }
+    }
     index.insert(rows)?;
     for row in rows.drain(..) {
         let gone = shared.path_of(&row).is_some_and(|path| {

@@ -2,6 +2,9 @@
 //!
 //! Promises: every wait has a deadline and says what it waited for. Leaves to others: the assertions.
 
+// A helper of tests that cannot go on fails the test.
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+
 pub mod recorder;
 pub mod repo;
 pub mod wait;

@@ -3,6 +3,8 @@
 //! Promises: only the open fragment is lost, every loss has a name, nothing is silently wrong.
 //! Leaves to others: power cuts and failing disks (`tests/vm`, the simulation in `nvr-store`).
 
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // a test that cannot go on fails
+
 use nvr_base::{Clock, SystemClock, Utc};
 use nvr_tests::recorder::{Cameras, Recorder, probe};
 use nvr_tests::wait;

@@ -1,5 +1,7 @@
 //! Client and server over a real socket.
 
+#![allow(clippy::panic)] // on purpose: a command that panics
+
 use nvr_gateway::{Client, ClientError, Command, Operations, Peer, ReplySink, Roles, Server, SinkClosed};
 use std::sync::Arc;
 

@@ -14,6 +14,7 @@ use std::sync::Arc;
 const IOV_MAX: usize = 1024;
 
 /// An open file.
+#[allow(clippy::len_without_is_empty)] // a length may fail, and nobody asks whether it is 0
 pub trait DiskFile: Send + Sync + std::fmt::Debug {
     /// Appends all slices, in order, at the end of what was written through this handle.
     ///
@@ -39,7 +40,6 @@ pub trait DiskFile: Send + Sync + std::fmt::Debug {
     ///
     /// # Errors
     /// The system's.
-    #[allow(clippy::len_without_is_empty)]
     fn len(&self) -> io::Result<u64>;
     /// Makes this file's data durable (`fdatasync`).
     ///

@@ -39,7 +39,7 @@ impl Flusher {
         let now = self.shared.clock.utc();
         let silent_us = now.micros_since(self.shared.journal.last_at());
         // After a step back too: the clock's new place is where the run is alive.
-        if self.shared.is_recording() && (silent_us >= ALIVE_US || silent_us < 0) {
+        if self.shared.is_recording() && !(0..ALIVE_US).contains(&silent_us) {
             self.shared.note(Record::Alive);
         }
         if let Err(e) = self.shared.sequences.refill(&*self.shared.disk) {

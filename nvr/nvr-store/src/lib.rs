@@ -21,7 +21,7 @@ mod index_row;
 mod indexer;
 mod inspect;
 pub mod journal;
-mod journal_file;
+pub mod journal_file;
 pub mod journal_state;
 pub mod lock;
 pub mod mp4;

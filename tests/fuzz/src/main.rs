@@ -40,7 +40,7 @@ fn configuration(bytes: &[u8]) {
 }
 
 fn journal(bytes: &[u8]) {
-    nvr_store::journal::scan_bytes(bytes);
+    nvr_store::journal_file::scan_bytes(bytes);
 }
 
 fn parameter_sets(bytes: &[u8]) {

@@ -18,6 +18,9 @@ pub(crate) struct LiveSegment {
     pub(crate) open: bool,
 }
 
+/// A gap that the writer entered: where, and when by the monotonic clock, it began, and why.
+type Loss = (Utc, Mono, GapReason);
+
 /// One stream of this run.
 #[derive(Debug)]
 pub(crate) struct Slot {
@@ -31,7 +34,7 @@ pub(crate) struct Slot {
     /// The writer lost a fragment: what follows is of no use before the next key frame. 0, or 1 + reason.
     lost: AtomicU8,
     /// Since when fragments are lost, until a key frame is written again, on whichever disk.
-    loss: Mutex<Option<(Utc, Mono)>>,
+    loss: Mutex<Option<Loss>>,
     /// Day of the last segment begun, days since 1970.
     pub(crate) day: AtomicI64,
     pub(crate) counts: SlotCounts,
@@ -143,20 +146,32 @@ impl Slot {
 
     /// Whether the last fragment of this stream was lost.
     pub(crate) fn is_lossy(&self) -> bool {
-        self.loss.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.loss().is_some()
+    }
+
+    fn loss(&self) -> MutexGuard<'_, Option<Loss>> {
+        self.loss.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A fragment that begins at `from` is lost; true when this begins a gap.
-    pub(crate) fn begin_loss(&self, from: Utc, mono: Mono) -> bool {
-        let mut loss = self.loss.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn begin_loss(&self, from: Utc, mono: Mono, reason: GapReason) -> bool {
+        let mut loss = self.loss();
         let begins = loss.is_none();
-        loss.get_or_insert((from, mono));
+        loss.get_or_insert((from, mono, reason));
         begins
     }
 
-    /// A fragment is written: where, and when by the monotonic clock, the gap before it began, if there was one.
-    pub(crate) fn end_loss(&self) -> Option<(Utc, Mono)> {
-        self.loss.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// A fragment comes that begins before the gap that is open: the gap, and another takes its place.
+    pub(crate) fn split_loss(&self, from: Utc, mono: Mono) -> Option<Loss> {
+        let mut loss = self.loss();
+        let old = loss.filter(|(began, ..)| from < *began)?;
+        *loss = Some((from, mono, old.2));
+        Some(old)
+    }
+
+    /// A fragment is written: the gap before it, if there was one.
+    pub(crate) fn end_loss(&self) -> Option<Loss> {
+        self.loss().take()
     }
 
     /// Adds or changes the entry of a segment.

@@ -87,6 +87,7 @@ impl Writer {
 
     fn append(&mut self, tag: Arc<SegmentTag>, fragment: &Fragment, utc: Utc, mono: Mono) {
         let slot = tag.slot.clone();
+        self.split_loss(&slot, fragment.start.to_utc(), mono);
         if slot.is_lossy() && !fragment.key_first {
             slot.counts.lost.fetch_add(1, Relaxed);
             return;
@@ -103,7 +104,7 @@ impl Writer {
                 slot.counts.bytes.fetch_add(fragment.bytes, Relaxed);
                 slot.counts.fragments.fetch_add(1, Relaxed);
                 slot.counts.last_end_us.store(fragment.end.to_utc().0, Relaxed);
-                if let Some((from, lost_at)) = slot.end_loss() {
+                if let Some((from, lost_at, _)) = slot.end_loss() {
                     let to = gap_end(from, fragment.start.to_utc(), mono.since(lost_at));
                     self.shared.note(Record::GapClosed { stream: slot.stream.clone(), from, to });
                 }
@@ -175,10 +176,20 @@ impl Writer {
         slot.tell_lost(reason);
         tag.poisoned.store(true, Relaxed);
         let from = fragment.start.to_utc();
-        if slot.begin_loss(from, mono) {
+        if slot.begin_loss(from, mono, reason) {
             slot.counts.writer_gaps.fetch_add(1, Relaxed);
             self.shared.note(Record::GapOpened { stream: slot.stream.clone(), from, reason });
             tracing::warn!(stream = %slot.stream, disk = %self.disk.root.display(), %error, %reason, "footage lost");
+        }
+    }
+
+    /// When the clock was set back during a loss, the old gap ends and another begins where the clock is now.
+    fn split_loss(&self, slot: &Slot, from: Utc, mono: Mono) {
+        if let Some((began, lost_at, reason)) = slot.split_loss(from, mono) {
+            let stream = || slot.stream.clone();
+            let to = gap_end(began, from, mono.since(lost_at));
+            self.shared.note(Record::GapClosed { stream: stream(), from: began, to });
+            self.shared.note(Record::GapOpened { stream: stream(), from, reason });
         }
     }
 

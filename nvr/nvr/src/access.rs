@@ -27,7 +27,7 @@ enum Access {
     /// A daemon answers.
     Daemon(Client),
     /// No daemon: the store is open here.
-    Own(Store, Config),
+    Own(Store, Box<Config>),
 }
 
 /// Asks one command of the daemon of `config`, or of its store.
@@ -66,7 +66,7 @@ impl Access {
             let note = store.status().index_note.unwrap_or_default();
             bail!("the index is not ready after {} s: {note}", READY_WAIT_MAX.as_secs());
         }
-        Ok(Self::Own(store, config.clone()))
+        Ok(Self::Own(store, Box::new(config.clone())))
     }
 
     /// Asks one command.

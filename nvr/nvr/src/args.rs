@@ -104,7 +104,7 @@ pub(crate) enum Command {
 
     /// Play fake RTSP cameras from a file, faults included
     #[command(after_help = testcam_help())]
-    Testcam(nvr_testcam::TestcamArgs),
+    Testcam(Box<nvr_testcam::TestcamArgs>),
 
     /// Print the completions of a shell
     #[command(after_help = "Example:\n  nvr completions bash > /usr/share/bash-completion/completions/nvr")]

@@ -104,7 +104,7 @@ mod tests {
         }
         disk.create(&dir.path().join("segments/gate/2026/11/24/notes.txt")).unwrap();
         disk.create(&dir.path().join("segments/lost+found/x")).unwrap();
-        assert_eq!(cameras(&disk, dir.path()).unwrap(), [camera.clone()]);
+        assert_eq!(cameras(&disk, dir.path()).unwrap(), std::slice::from_ref(&camera));
         assert_eq!(days(&disk, dir.path(), &camera).unwrap(), ["2026/11/24", "2027/01/01"]);
         assert_eq!(segments(&disk, dir.path(), &camera, "2026/11/24").unwrap(), names[..2]);
         assert_eq!(day_of(names[1].start), "2026/11/24");

@@ -130,7 +130,7 @@ mod tests {
             end: Utc(start + 60_000_000),
             bytes: 30 << 20,
             fragments: 60,
-            suspect: sequence % 2 == 0,
+            suspect: sequence.is_multiple_of(2),
         }
     }
 

@@ -86,7 +86,7 @@ struct World {
 }
 
 fn stream(n: usize) -> StreamId {
-    let kind = if n % 2 == 0 { StreamKind::Main } else { StreamKind::Sub };
+    let kind = if n.is_multiple_of(2) { StreamKind::Main } else { StreamKind::Sub };
     StreamId::new(format!("cam{}", n / 2).parse().unwrap(), kind)
 }
 

@@ -81,7 +81,7 @@ fn lines(report: &Report, now: Utc) -> Vec<String> {
         out.extend(reasons(camera));
     }
     for disk in &report.store.disks {
-        let free = if disk.total_bytes == 0 { 0 } else { disk.free_bytes * 100 / disk.total_bytes };
+        let free = (disk.free_bytes * 100).checked_div(disk.total_bytes).unwrap_or(0);
         let args = [
             ("path", Arg::from(disk.path.display().to_string())),
             ("free", Arg::from(free)),

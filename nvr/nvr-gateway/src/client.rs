@@ -3,6 +3,7 @@
 //! Promises: blocking, one request at a time; a daemon that does not run is told apart from one that fails.
 //! Leaves to others: showing the answer.
 
+use crate::address;
 use crate::frame::{self, Frame};
 use crate::request::{Command, PROTOCOL_VERSION, Reply, ReplySink, Request, SinkClosed};
 use std::io;
@@ -44,7 +45,7 @@ impl Client {
     /// # Errors
     /// [`ClientError::NotRunning`] when nothing listens, [`ClientError::Open`] else.
     pub fn connect(path: &Path) -> Result<Self, ClientError> {
-        UnixStream::connect(path).map(Self).map_err(|error| match error.kind() {
+        address::connect(path).map(Self).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
                 ClientError::NotRunning(path.to_owned())
             }

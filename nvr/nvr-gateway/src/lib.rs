@@ -4,6 +4,7 @@
 //! its identity; every command names the role it needs.
 //! Leaves to others: what a command does (an [`Operations`] of the `nvr` binary). No domain logic here.
 
+pub mod address;
 pub mod client;
 pub mod frame;
 pub mod peer;

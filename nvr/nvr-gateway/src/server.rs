@@ -3,6 +3,7 @@
 //! Promises: a fixed number of threads serve a bounded number of clients; a client that stops reading is cut after
 //! [`CLIENT_STALL_MAX`]; recording never waits for one. Leaves to others: doing the commands ([`Operations`]).
 
+use crate::address;
 use crate::frame::{self, Frame};
 use crate::peer::Peer;
 use crate::request::{Command, PROTOCOL_VERSION, Reply, ReplySink, Request, SinkClosed};
@@ -71,14 +72,14 @@ impl Server {
     /// [`ServerError`].
     pub fn start(path: &Path, operations: Arc<dyn Operations>) -> Result<Self, ServerError> {
         let open_error = |error| ServerError::Open { path: path.to_owned(), error };
-        match UnixStream::connect(path) {
+        match address::connect(path) {
             Ok(_) => return Err(ServerError::Busy(path.to_owned())),
             Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => {
                 std::fs::remove_file(path).map_err(open_error)?; // left by a daemon that was killed
             }
             Err(_) => {}
         }
-        let listener = UnixListener::bind(path).map_err(open_error)?;
+        let listener = address::bind(path).map_err(open_error)?;
         std::fs::set_permissions(path, PermissionsExt::from_mode(0o666)).map_err(open_error)?;
         let closing = Arc::new(AtomicBool::new(false));
         let open = Arc::new(Mutex::new(Vec::new()));
@@ -110,7 +111,7 @@ impl Server {
             let _ = client.shutdown(std::net::Shutdown::Both);
         }
         for _ in &self.threads {
-            let _ = UnixStream::connect(&self.path); // wakes one accept
+            let _ = address::connect(&self.path); // wakes one accept
         }
         for thread in self.threads.drain(..) {
             let _ = thread.join();

@@ -34,6 +34,13 @@ pub enum Event {
         /// Monotonic clock now.
         mono: Mono,
     },
+    /// A sample of this time is not kept: the open gap holds it, wherever the clock was set to meanwhile.
+    Missed {
+        /// Its time.
+        at: Utc,
+        /// Monotonic clock now.
+        mono: Mono,
+    },
     /// If a hole follows, this is why.
     Blame(GapReason),
 }
@@ -118,6 +125,7 @@ impl Ledger {
                 self.blame.get_or_insert(reason);
                 Vec::new()
             }
+            Event::Missed { at, mono } => self.missed(at, mono),
             Event::Down { since, reason, mono } => self.down(since, reason, mono),
             Event::Recorded { from, to, mono } => {
                 let entry = self.recorded(from, mono);
@@ -127,6 +135,13 @@ impl Ledger {
                 entry.into_iter().collect()
             }
         }
+    }
+
+    fn missed(&mut self, at: Utc, mono: Mono) -> Vec<Entry> {
+        let Some(open) = self.open.filter(|open| at < open.from) else { return Vec::new() };
+        self.open = Some(Open { from: at, mono, ..open });
+        let to = gap_end(open.from, at, mono.since(open.mono));
+        vec![Entry::Closed { from: open.from, to }, Entry::Opened { from: at, reason: open.reason }]
     }
 
     fn down(&mut self, since: Utc, reason: GapReason, mono: Mono) -> Vec<Entry> {
@@ -235,6 +250,16 @@ mod tests {
         check(
             &[rec(0, 1000), down(1000, CameraStalled), down(1000, CameraDown)],
             &[opened(1000, CameraStalled), opened(1000, CameraDown)],
+            1,
+        );
+    }
+
+    #[test]
+    fn what_is_missed_after_a_step_back_is_in_the_gap() {
+        let missed = |at| Event::Missed { at: ms(at), mono: Mono(88_000_000) };
+        check(
+            &[rec(0, 1000), down(1000, CameraDown), missed(-9000), missed(-8000), rec(-7000, -6000)],
+            &[opened(1000, CameraDown), closed(1000, 2000), opened(-9000, CameraDown), closed(-9000, -7000)],
             1,
         );
     }

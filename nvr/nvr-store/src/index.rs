@@ -5,6 +5,7 @@
 
 use crate::error::{Result, StoreError};
 use crate::index_row::{self, key, key_at, parse_at, parse_stream, stream_key};
+use crate::inspect::TORN_MAX;
 use crate::journal::Position;
 use crate::mp4::SegmentName;
 use crate::record::{Line, Record, RunSpan};
@@ -28,6 +29,8 @@ const GAPS_MAX: usize = 100_000;
 pub(crate) struct Index {
     db: sled::Db,
     segments: sled::Tree,
+    /// Keys of rows that are suspect.
+    suspects: sled::Tree,
     gaps: sled::Tree,
     open_gaps: sled::Tree,
     runs: sled::Tree,
@@ -66,6 +69,7 @@ impl Index {
                 sled::Config::new().path(folder).cache_capacity(cache_bytes).flush_every_ms(None).open()?;
             Ok(Self {
                 segments: db.open_tree("segments")?,
+                suspects: db.open_tree("suspects")?,
                 gaps: db.open_tree("gaps")?,
                 open_gaps: db.open_tree("open-gaps")?,
                 runs: db.open_tree("runs")?,
@@ -90,7 +94,13 @@ impl Index {
     pub(crate) fn insert(&self, rows: &[SegmentRow]) -> Result<()> {
         guard("adding segments", || {
             for row in rows {
-                self.segments.insert(key(&row.name), index_row::value(row))?;
+                let key = key(&row.name);
+                if row.suspect {
+                    self.suspects.insert(&key, &[])?;
+                } else {
+                    self.suspects.remove(&key)?;
+                }
+                self.segments.insert(key, index_row::value(row))?;
                 self.first_seen(row.stream(), row.start)?;
             }
             Ok(())
@@ -108,7 +118,23 @@ impl Index {
 
     /// Removes a row.
     pub(crate) fn remove(&self, name: &SegmentName) -> Result<()> {
-        guard("removing a segment", || self.segments.remove(key(name)).map(drop))
+        guard("removing a segment", || {
+            self.suspects.remove(key(name))?;
+            self.segments.remove(key(name)).map(drop)
+        })
+    }
+
+    /// Rows that are suspect.
+    pub(crate) fn suspects(&self) -> Result<Vec<SegmentRow>> {
+        guard("reading segments in doubt", || {
+            let mut rows = Vec::new();
+            for key in self.suspects.iter().keys() {
+                let key = key?;
+                let value = self.segments.get(&key)?;
+                rows.extend(value.and_then(|v| index_row::parse(&key, &v)));
+            }
+            Ok(rows)
+        })
     }
 
     /// The row of a segment.
@@ -302,7 +328,9 @@ impl Index {
         for key in self.open_gaps.iter().keys() {
             let key = key?;
             if let Some((stream, from)) = parse_at(&key) {
-                self.end_gap(&stream, from, at)?;
+                // When the clock was set back during the gap, how long it lasted by the old clock is not known.
+                let end = if at > from { at } else { from + TORN_MAX };
+                self.end_gap(&stream, from, end)?;
             }
             self.open_gaps.remove(key)?;
         }

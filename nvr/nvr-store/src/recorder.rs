@@ -26,6 +26,8 @@ pub struct StreamRecorder {
     tag: Option<Arc<SegmentTag>>,
     /// Both clocks at the first sample of the open fragment.
     stamp: (Utc, Mono),
+    /// No sample came since the last format.
+    fresh_epoch: bool,
     /// Nothing is of use before the next key frame.
     skip_to_key: bool,
 }
@@ -43,6 +45,7 @@ impl StreamRecorder {
             format: None,
             tag: None,
             stamp,
+            fresh_epoch: false,
             skip_to_key: false,
             shared,
             slot,
@@ -56,6 +59,10 @@ impl StreamRecorder {
             self.lost(reason, self.slot.standing().1.unwrap_or(sample.pts.to_utc()));
         }
         let key = sample.key && sample.track == Track::Video;
+        if std::mem::take(&mut self.fresh_epoch) && self.skip_to_key && !key {
+            let (at, mono) = (sample.pts.to_utc(), self.shared.clock.mono());
+            self.slot.enter(&self.shared, GapEvent::Missed { at, mono });
+        }
         if self.skip_to_key && !key {
             return;
         }
@@ -164,6 +171,7 @@ impl SampleSink for StreamRecorder {
                 if let Some(reason) = after {
                     self.slot.enter(&self.shared, GapEvent::Blame(reason));
                 }
+                self.fresh_epoch = true;
                 self.format = Some(Arc::new(format));
             }
             StreamEvent::Down { reason, since } => self.down(reason, since),

@@ -66,11 +66,14 @@ pub(crate) fn recover(
 /// Looks at the segments that a failed disk left in doubt, whatever their day; rows of those that are gone go.
 pub(crate) fn look_at_doubtful(shared: &Shared, index: &Index, walked: &mut Walked) -> Result<()> {
     let mut rows = Vec::new();
-    for path in shared.before.poisoned.keys() {
-        let Ok(name) = path.parse::<SegmentName>() else { continue };
+    let said = shared.before.poisoned.keys().filter_map(|path| path.parse().ok());
+    let known = index.suspects()?.into_iter().map(|row| row.name);
+    let names: BTreeSet<SegmentName> = said.chain(known).collect();
+    for name in names.into_iter().filter(|n| n.sequence < shared.sequences.first()) {
+        let path = name.path();
         let mut found = false;
         for state in &shared.disks {
-            let there = shared.disk.open_read(&state.root.join(path)).is_ok();
+            let there = shared.disk.open_read(&state.root.join(&path)).is_ok();
             if there {
                 look_at(shared, index, state, &name, false, walked, &mut rows)?;
             }

@@ -188,7 +188,11 @@ fn answer(
     let request: Request =
         serde_json::from_slice(json).map_err(|e| format!("request not understood: {e}"))?;
     operations.roles().may(peer, &request.command)?;
-    tracing::debug!(account = %peer.account, command = ?request.command, "gateway");
+    match request.command {
+        Command::Status {} | Command::Timeline { .. } => {}
+        // Who did what, until the ledger keeps it.
+        _ => tracing::info!(account = %peer.account, command = ?request.command, "asked"),
+    }
     operations.run(peer, request.command, sink)
 }
 

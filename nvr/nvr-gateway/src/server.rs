@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Clients served at once: threads that accept, each with one client. Further ones wait in the listen queue.
 pub const CLIENTS_MAX: usize = 8;
@@ -23,6 +23,9 @@ pub const CLIENTS_MAX: usize = 8;
 pub const CLIENT_STALL_MAX: Duration = Duration::from_secs(20);
 /// How long a client may keep a connection open between two requests.
 pub const CLIENT_IDLE_MAX: Duration = Duration::from_secs(60);
+
+/// How long commands under way may take to end when the daemon does.
+pub const STOP_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// What a daemon does for its clients.
 pub trait Operations: Send + Sync {
@@ -72,6 +75,9 @@ impl Server {
     /// [`ServerError`].
     pub fn start(path: &Path, operations: Arc<dyn Operations>) -> Result<Self, ServerError> {
         let open_error = |error| ServerError::Open { path: path.to_owned(), error };
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(open_error)?; // by default the storage, which is made at the first start
+        }
         match address::connect(path) {
             Ok(_) => return Err(ServerError::Busy(path.to_owned())),
             Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => {
@@ -113,7 +119,12 @@ impl Server {
         for _ in &self.threads {
             let _ = address::connect(&self.path); // wakes one accept
         }
-        for thread in self.threads.drain(..) {
+        // A command that does not notice its client's end is left behind: the process is about to end.
+        let deadline = Instant::now() + STOP_WAIT_MAX;
+        while self.threads.iter().any(|t| !t.is_finished()) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        for thread in self.threads.drain(..).filter(JoinHandle::is_finished) {
             let _ = thread.join();
         }
         let _ = std::fs::remove_file(&self.path);

@@ -183,3 +183,20 @@ fn an_outage_is_a_typed_gap_as_long_as_it_was() {
     drop(again);
     recorder.stop();
 }
+
+#[test]
+fn a_first_start_makes_its_folders() {
+    let cameras = Cameras::start(&["--bitrate-kbps", "500"]);
+    let mut recorder = Recorder::new(&[]);
+    let storage = recorder.storage().join("deep".repeat(30)).join("not yet there");
+    let text = format!(
+        "[storage]\npath = \"{}\"\nkeep_free_percent = 0\n[[camera]]\nid = \"gate\"\nurl = \"{}\"\n",
+        storage.display(),
+        url(&cameras, "cam0")
+    );
+    std::fs::write(recorder.config(), text).expect("configuration");
+    recorder.start();
+    recorder.wait_recorded("gate", 1.0);
+    assert!(storage.join("nvr.sock").exists(), "the default socket, whatever its length");
+    recorder.stop();
+}

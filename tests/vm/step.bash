@@ -22,8 +22,8 @@ step() {
 guest() { "$VM" ssh "$NAME" "$@"; }
 nvr() { guest nvr "$@" --config $CONFIG; }
 fail() {
-  printf '%s: FAILED in step "%s": %s\n' "$NAME" "$step_name" "$*" >&2
   guest 'journalctl -u nvr -o cat --no-pager | tail -40' >&2 || true
+  printf '%s: FAILED in step "%s": %s\n' "$NAME" "$step_name" "$*" >&2
   exit 1
 }
 finish() {
@@ -97,7 +97,8 @@ verified() {
 played() {
   local segments=0 frames=0 count said
   while read -r segment; do
-    said=$(ffmpeg -nostdin -v error -i "$segment" -f null - 2>&1) || fail "$segment does not decode: $said"
+    # Capture times as they are: by default ffmpeg rounds them to frame times, and complains when two become one.
+    said=$(ffmpeg -nostdin -v error -i "$segment" -fps_mode passthrough -enc_time_base -1 -f rawvideo -y /dev/null 2>&1) || fail "$segment does not decode: $said"
     [ -z "$said" ] || fail "$segment: $said"
     count=$(ffprobe -v error -count_packets -select_streams v -show_entries stream=nb_read_packets -of csv=p=0 "$segment")
     segments=$((segments + 1)) frames=$((frames + ${count%%,*}))

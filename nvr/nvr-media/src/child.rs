@@ -37,6 +37,7 @@ pub fn run(channel: MediaChannel) -> Result<(), Failure> {
 /// # Errors
 /// The system refuses the bound.
 pub(crate) fn prepare(channel: MediaChannel) -> Result<Arc<MediaChannel>, Failure> {
+    sandbox::ignore_stop_signals();
     let timeout = rustix::net::sockopt::Timeout::Send;
     rustix::net::sockopt::set_socket_timeout(&channel, timeout, Some(SEND_WAIT_MAX))
         .map_err(|e| Failure::new(FatalCause::Internal, format!("cannot set a send timeout: {e}")))?;

@@ -11,7 +11,7 @@ use crate::output::{Output, Put};
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app::{AppSink, AppSinkCallbacks, AppSrc};
-use gstreamer_video::{UpstreamForceKeyUnitEvent, VideoFormat, VideoFrameFlags, VideoInfo, VideoMeta};
+use gstreamer_video::{DownstreamForceKeyUnitEvent, VideoFormat, VideoFrameFlags, VideoInfo, VideoMeta};
 use nvr_base::Mono;
 use nvr_base::media_protocol::FatalCause;
 use std::path::PathBuf;
@@ -94,7 +94,6 @@ pub struct Encoder {
     name: &'static str,
     pipeline: gst::Pipeline,
     source: AppSrc,
-    encoder: gst::Element,
     layout: Layout,
     key_due: Mono,
     broken: Arc<AtomicU32>,
@@ -205,9 +204,8 @@ impl Encoder {
             let _ = pipeline.remove(&candidate.element);
             return Err(gst::glib::bool_error!("{reason}"));
         }
-        let encoder = candidate.element.clone();
         let name = candidate.name;
-        Ok(Self { name, pipeline, source, encoder, layout, key_due: Mono(0), broken })
+        Ok(Self { name, pipeline, source, layout, key_due: Mono(0), broken })
     }
 
     /// The encoder that runs.
@@ -229,10 +227,8 @@ impl Encoder {
         // By time, not by number: a camera in the dark sends fewer frames than it promised.
         if key || time >= self.key_due {
             self.key_due = Mono(time.0 + GOP_S * 1_000_000);
-            // With the picture's time: the encoder may still have earlier ones to do.
-            let at = gst::ClockTime::from_useconds(time.0);
-            self.encoder
-                .send_event(UpstreamForceKeyUnitEvent::builder().running_time(at).all_headers(true).build());
+            // In the stream, right before its picture: one sent upstream would meet whichever is being encoded.
+            self.source.send_event(DownstreamForceKeyUnitEvent::builder().all_headers(true).build());
         }
         let mut buffer =
             gst::Buffer::from_slice(picture.get(..self.layout.size).unwrap_or_default().to_vec());

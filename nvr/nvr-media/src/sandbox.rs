@@ -56,6 +56,18 @@ pub fn take_channel() -> Result<OwnedFd, String> {
     Ok(unsafe { OwnedFd::from_raw_fd(CHANNEL_FD) })
 }
 
+/// Signals that stop a service, or Ctrl-C, reach its children too; this one ends with its socket, after the recorder
+/// has taken leave of it, so that a stop is not mistaken for a fault.
+pub fn ignore_stop_signals() {
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+        // SAFETY: `SIG_IGN` installs no handler, so no code of ours can run in a signal's context.
+        #[allow(unsafe_code)]
+        unsafe {
+            libc::signal(signal, libc::SIG_IGN);
+        }
+    }
+}
+
 /// Applies all layers. `devices` are the nodes that an encoder opens later; the capture device is open already.
 pub fn enter(devices: &[PathBuf]) -> Vec<Layer> {
     let layer = |kind, result: Result<LayerState, String>| Layer {

@@ -52,6 +52,27 @@ fn what_is_no_camera_is_named() {
     check(&[ToChild::Stop], FatalCause::Internal, "stopped before");
 }
 
+/// The signals a process ignores, as a mask (proc(5), `SigIgn`).
+fn ignored(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+    u64::from_str_radix(mask.trim(), 16).unwrap()
+}
+
+#[test]
+fn a_service_that_is_stopped_does_not_take_it_along() {
+    let (channel, mut child) = spawn();
+    let term = 1 << (rustix::process::Signal::TERM.as_raw() - 1);
+    while ignored(child.id()) & term == 0 {
+        std::thread::yield_now();
+    }
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::TERM)
+        .unwrap();
+    channel.send(&start("/dev/null")).unwrap();
+    assert!(matches!(receive(&channel), Ok(FromChild::Fatal { .. })));
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
 #[test]
 fn a_recorder_that_goes_away_ends_it() {
     let (channel, mut child) = spawn();

@@ -34,7 +34,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 /// Steps of one seed.
-const STEPS: usize = 3000;
+const STEPS: usize = 1500;
 const CAMERAS: usize = 3;
 const CAPACITY: u64 = 64 << 20;
 /// Pictures are this far apart, µs.
@@ -364,6 +364,8 @@ impl World {
         let report = verify(shared, &mut |_, _| {}).unwrap();
         let faults: Vec<_> = report.findings.iter().filter(|f| f.kind != FindingKind::Torn).collect();
         assert!(faults.is_empty(), "{faults:#?}\n{}", self.journal(shared));
+        let torn: Vec<_> = report.findings.iter().filter(|f| f.kind == FindingKind::Torn).collect();
+        assert!(torn.is_empty(), "{torn:#?}\n{}", self.journal(shared));
         let fragments = self.fragments();
         for n in 0..CAMERAS {
             let stream = stream(n);
@@ -419,7 +421,8 @@ impl World {
             else {
                 continue;
             };
-            let (_, scan) = read(&self.disk, &path, Depth::Checksums).unwrap();
+            let (_, scan) =
+                read(&self.disk, &path, Depth::Checksums).unwrap_or_else(|e| panic!("{name}: {e}"));
             for f in &scan.fragments {
                 let once = starts.insert((name.stream.clone(), f.start, f.mono));
                 assert!(once, "{name}: the fragment at {:?} is there twice", f.start);

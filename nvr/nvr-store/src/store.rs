@@ -264,6 +264,15 @@ impl Store {
         self.0.close()
     }
 
+    /// Puts rows into the index as they are, whether or not there are files. For measuring a large store.
+    ///
+    /// # Errors
+    /// As [`Store::timeline`].
+    #[doc(hidden)]
+    pub fn add_rows(&self, rows: &[crate::row::SegmentRow]) -> Result<()> {
+        self.0.shared.index()?.insert(rows)
+    }
+
     /// Ends as a killed process does: no segment is closed, nothing more is written. For tests of recovery.
     #[doc(hidden)]
     pub fn abandon(self) {

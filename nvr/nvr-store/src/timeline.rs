@@ -146,18 +146,20 @@ fn holes(known: &Known, a: Utc, b: Utc, open: bool, out: &mut Vec<Hole>) {
     cuts.dedup();
     let mut pieces: Vec<Hole> = Vec::new();
     for pair in cuts.windows(2) {
-        let &[from, to] = pair else { continue };
+        let &[at, to] = pair else { continue };
+        let from = if pieces.is_empty() { a } else { at };
         let entry = known
             .entries
             .iter()
-            .filter(|e| e.from <= from && e.to.is_none_or(|end| end >= to))
+            .filter(|e| e.from <= at && e.to.is_none_or(|end| end >= to))
             .max_by_key(|e| e.from);
         let reason = entry.map(|e| e.reason);
         // A sliver between exact entries is an estimate's error: it belongs to its neighbour.
         match (reason, pieces.last_mut()) {
-            (None, Some(last)) if to.micros_since(from) <= GAP_TOLERANCE_US => last.to = Some(to),
+            (None, Some(last)) if to.micros_since(at) <= GAP_TOLERANCE_US => last.to = Some(to),
+            (None, None) if to.micros_since(at) <= GAP_TOLERANCE_US && to < b => {}
             (reason, last) => {
-                let reason = reason.unwrap_or_else(|| unentered(known, from, to));
+                let reason = reason.unwrap_or_else(|| unentered(known, (from, to), (a, b)));
                 match last {
                     Some(last) if last.reason == reason => last.to = Some(to),
                     _ => pieces.push(Hole { from, to: Some(to), reason }),
@@ -171,18 +173,20 @@ fn holes(known: &Known, a: Utc, b: Utc, open: bool, out: &mut Vec<Hole>) {
     out.extend(pieces);
 }
 
-/// The reason of a hole without an entry.
-fn unentered(known: &Known, from: Utc, to: Utc) -> GapReason {
+/// The reason of a piece of a hole without an entry: its own, or else that of the whole.
+fn unentered(known: &Known, piece: (Utc, Utc), hole: (Utc, Utc)) -> GapReason {
+    let (from, to) = piece;
     if known.expired_until.is_some_and(|until| to <= until) {
         return GapReason::Expired;
     }
     // A run that begins within the hole explains it, even when the clock was set back and the run before seems to
     // have ended later.
-    let explains = |s: &&Stopped| {
+    let explains = |s: &Stopped, (from, to): (Utc, Utc)| {
         let begins = s.to.is_some_and(|t| t > from && t <= to);
         begins || (s.from < to && s.to.is_none_or(|end| end > from))
     };
-    let stop = known.stopped.iter().rfind(explains);
+    let find = |part| known.stopped.iter().rfind(|s| explains(s, part));
+    let stop = find(piece).or_else(|| find(hole));
     match stop {
         Some(stop) if stop.clean => GapReason::RecorderStopped,
         Some(_) => GapReason::RecorderDown,

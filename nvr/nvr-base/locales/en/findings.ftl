@@ -128,8 +128,6 @@ finding-storage-overlap = the storage paths “{ $path }” and “{ $other }”
     .remedy = Name each folder once, and none inside another.
 finding-bad-account = “{ $value }” is no Unix account name
     .remedy = Write the name that the person logs in with, such as "anna".
-finding-socket-too-long = the path of the socket has { $length } bytes, the system allows { $max }
-    .remedy = Choose a shorter one: socket = "/run/nvr/nvr.sock" in [server].
 finding-bad-timezone = “{ $value }” is no name of a time zone
     .remedy = Write a name such as "Europe/Paris".
 

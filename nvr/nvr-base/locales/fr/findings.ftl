@@ -131,8 +131,6 @@ finding-storage-overlap = les chemins de stockage « { $path } » et « { $other
     .remedy = Nommez chaque dossier une fois, et aucun à l'intérieur d'un autre.
 finding-bad-account = « { $value } » n'est pas un nom de compte Unix
     .remedy = Écrivez le nom avec lequel la personne se connecte, par exemple "anna".
-finding-socket-too-long = le chemin de la socket fait { $length } octets, le système en admet { $max }
-    .remedy = Choisissez-en un plus court : socket = "/run/nvr/nvr.sock" dans [server].
 finding-bad-timezone = « { $value } » n'est pas le nom d'un fuseau horaire
     .remedy = Écrivez un nom comme "Europe/Paris".
 

@@ -142,8 +142,6 @@ finding_ids! {
     StorageOverlap = "storage-overlap", Error;
     /// A name that no account has.
     BadAccount = "bad-account", Error;
-    /// A socket path that is longer than the system allows.
-    SocketTooLong = "socket-too-long", Error;
     /// A name that no time zone has.
     BadTimezone = "bad-timezone", Error;
 

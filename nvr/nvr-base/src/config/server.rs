@@ -1,20 +1,16 @@
 //! `[server]`: the local socket, and who may do what.
 //!
-//! Promises: a socket path the system accepts; roles name Unix accounts, nothing else.
+//! Promises: roles name Unix accounts, nothing else.
 //! Leaves to others: peer credentials and refusing (`nvr-gateway`).
 
 use super::claim::ClaimKind;
 use super::finding::{FindingId, quote};
 use super::section::{Report, Section};
 use super::storage::{PATH_CHARS_MAX, Storage};
-use crate::text::Arg;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
-
-/// Longest path of a Unix socket, in bytes: `sun_path` without its final zero (unix(7)).
-pub const SOCKET_PATH_BYTES_MAX: usize = 107;
 
 /// Most accounts in one role.
 pub const ACCOUNTS_PER_ROLE_MAX: usize = 200;
@@ -91,11 +87,7 @@ impl Server {
             Some(text) => PathBuf::from(text.text),
             None => storage.paths.first().cloned().unwrap_or_default().join("nvr.sock"),
         };
-        let length = socket.as_os_str().len();
-        if length > SOCKET_PATH_BYTES_MAX {
-            let args = vec![("length", Arg::from(length)), ("max", Arg::from(SOCKET_PATH_BYTES_MAX))];
-            report.add(at, &key, FindingId::SocketTooLong, args);
-        } else if text.is_some() {
+        if text.is_some() {
             report.claim(at, &key, ClaimKind::Socket(socket.clone()));
         }
 

@@ -177,8 +177,6 @@ fn storage() {
 
 #[test]
 fn server_and_site() {
-    let long = format!("[server]\nsocket = \"/{}\"", "x".repeat(107));
-    check_camera(&long, &["6:10 server.socket socket-too-long"]);
     check_camera("[server]\nroles = { viwer = [] }", &["6:11 server.roles.viwer unknown-key"]);
     check_camera(
         "[server.roles]\nviewer = [\"a b\", \"-x\"]",

@@ -278,13 +278,13 @@ impl Index {
                 self.end_gap(stream, *from, *to)?;
             }
             Record::Gap { stream, from, to, reason } => {
-                self.put_gap(stream, Hole { from: *from, to: Some(*to), reason: *reason })?;
+                self.put_whole(stream, Hole { from: *from, to: Some(*to), reason: *reason })?;
             }
             // Not a gap, but the reason of any that is found there.
             Record::SegmentPoisoned { path, from, to, .. } => {
                 if let Ok(name) = path.parse::<SegmentName>() {
                     let gap = Hole { from: *from, to: Some(*to), reason: GapReason::FootageLost };
-                    self.put_gap(&name.stream, gap)?;
+                    self.put_whole(&name.stream, gap)?;
                 }
             }
             Record::Expired { stream, until, .. } => {
@@ -312,6 +312,14 @@ impl Index {
         self.first_seen(stream, gap.from)?;
         let json = serde_json::to_vec(&gap).unwrap_or_default();
         self.gaps.insert(key_at(stream, gap.from), json).map(drop)
+    }
+
+    /// A gap that is over, unless one that begins at the same instant and is longer is known.
+    fn put_whole(&self, stream: &StreamId, gap: Hole) -> sled::Result<()> {
+        let known = self.gaps.get(key_at(stream, gap.from))?;
+        let known = known.and_then(|value| serde_json::from_slice::<Hole>(&value).ok());
+        let longer = known.is_some_and(|k| k.to.is_none_or(|end| gap.to.is_some_and(|to| end > to)));
+        if longer { Ok(()) } else { self.put_gap(stream, gap) }
     }
 
     /// Ends a gap; one of no length goes.

@@ -175,7 +175,7 @@ fn holes(known: &Known, a: Utc, b: Utc, open: bool, out: &mut Vec<Hole>) {
 
 /// The reason of a piece of a hole without an entry: its own, or else that of the whole.
 fn unentered(known: &Known, piece: (Utc, Utc), hole: (Utc, Utc)) -> GapReason {
-    let (from, to) = piece;
+    let (_, to) = piece;
     if known.expired_until.is_some_and(|until| to <= until) {
         return GapReason::Expired;
     }

@@ -30,6 +30,9 @@ pub(crate) struct SegmentTag {
     pub(crate) poisoned: AtomicBool,
 }
 
+/// The writer's own references to the tag of an open segment: its map's and the segment's.
+const HELD_BY_WRITER: usize = 2;
+
 const FLUSH_FAILED: &str = "a flush of the disk failed";
 
 /// What the writer is told.
@@ -270,7 +273,7 @@ impl Writer {
     pub(crate) fn close_idle(&mut self) {
         self.poison_unflushed();
         let idle = |(slot, (tag, _)): (&usize, &(Arc<SegmentTag>, _))| {
-            (Arc::strong_count(tag) == 1).then_some(*slot)
+            (Arc::strong_count(tag) <= HELD_BY_WRITER).then_some(*slot)
         };
         let slots: Vec<usize> = self.open.iter().filter_map(idle).collect();
         slots.into_iter().for_each(|slot| self.close(slot));

@@ -3,6 +3,8 @@
 //! Promises: no sleeps; every wait is for something the store says.
 //! Leaves to others: faults and power cuts (`src/sim.rs`), real cameras (`tests/`).
 
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // a test that cannot go on fails
+
 use nvr_base::{
     Clock, Codec, FakeClock, Format, GapReason, Sample, SampleSink, StreamEvent, StreamId, StreamKind, Ticks,
     Track, Utc, VideoFormat,

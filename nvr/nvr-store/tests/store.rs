@@ -187,7 +187,7 @@ fn a_killed_run_loses_its_open_fragment_only() {
     // What a write cut short by the kill leaves.
     let last = site.segments().pop().unwrap();
     let mut bytes = fs::read(&last).unwrap();
-    bytes.extend_from_slice(&bytes[..700].to_vec());
+    bytes.extend_from_within(..700);
     fs::write(&last, bytes).unwrap();
 
     site.clock.advance(Duration::from_secs(10));

@@ -36,7 +36,7 @@ use super::{CodecItem, VideoFrame, VideoParameters};
 /// * removing garbage after the RBSP trailing bits.
 ///
 /// Retina currently does not support directly making these changes itself, but
-/// callers can use e.g. [`h264_reader`](https://crates.io/crates/h264_reader)
+/// callers can use e.g. the crate `h264_reader`
 /// to rewrite the SPS, then use Retina's logic to repackage the parameters into
 /// a [`VideoParameters`].
 pub fn parameters_from_sps_and_pps(

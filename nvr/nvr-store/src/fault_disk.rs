@@ -116,12 +116,12 @@ impl FaultDisk {
         files.retain(|_, node| node.after_power_cut(rng));
     }
 
-    /// The process is killed: what was written stays. When the disk takes no writes at that moment, nobody can know
-    /// of a failed flush afterwards: then this disk lets the next flush cover everything after all.
-    pub(crate) fn kill(&self) {
+    /// The process is killed: what was written stays. When a failed flush could not be `told` to the journal, nobody
+    /// can know of it afterwards: then this disk lets the next flush cover everything after all.
+    pub(crate) fn kill(&self, told: bool) {
         let mut inner = self.lock_inner();
         inner.locked.clear();
-        if inner.faults.write_eio > 0 {
+        if !told || inner.faults.write_eio > 0 {
             inner.files.values_mut().for_each(|n| n.forgotten = false);
         }
     }

@@ -92,8 +92,6 @@ pub(crate) fn flush(shared: &Shared, disk: &DiskState) -> io::Result<()> {
             if journal {
                 shared.journal.doubt(shared.clock.utc());
             }
-            // Now, so that a kill does not take the line along; a failing disk may not take it either.
-            let _ = shared.journal.write(shared.clock.utc());
             disk.removed.lock().unwrap_or_else(PoisonError::into_inner).extend(removed);
             disk.dirty.store(true, SeqCst);
             tracing::error!(disk = %disk.root.display(), error = %e, "a flush failed");
@@ -105,6 +103,10 @@ pub(crate) fn flush(shared: &Shared, disk: &DiskState) -> io::Result<()> {
         }
         // A full queue is counted there; recovery finds the file.
         let _ = shared.index_queue.push(IndexMessage::Row(row), 0);
+    }
+    if outcome.is_err() {
+        // Now, so that a kill does not take the lines along; a failing disk may not take them either.
+        let _ = shared.journal.write(shared.clock.utc());
     }
     if disk.urgent.load(Relaxed) {
         let _ = shared.index_queue.push(IndexMessage::Reclaim, 0);

@@ -49,7 +49,18 @@ pub(crate) fn read(disk: &dyn Disk, path: &Path, depth: Depth) -> Result<(u64, S
     Ok((len, scan(&file, len, depth)?))
 }
 
-/// Looks at the file `name` on `state`, and repairs a torn tail. With `doubt`, checks all of it and writes it anew.
+/// What a failed flush makes of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// Nothing.
+    None,
+    /// If it was not closed, its bytes may be in the page cache only.
+    IfOpen,
+    /// Its bytes may be in the page cache only.
+    Surely,
+}
+
+/// Looks at the file `name` on `state`, and repairs a torn tail. One in doubt is checked as a whole and written anew.
 ///
 /// # Errors
 /// The disk's; the file is left as it was, or torn as before.
@@ -57,16 +68,19 @@ pub(crate) fn inspect(
     disk: &dyn Disk,
     state: &DiskState,
     name: &SegmentName,
-    doubt: bool,
+    doubt: Doubt,
 ) -> io::Result<Inspected> {
     let path = state.root.join(name.path());
-    let depth = if doubt { Depth::Checksums } else { Depth::Tail };
+    let depth = if doubt == Doubt::Surely { Depth::Checksums } else { Depth::Tail };
     let (len, found) = match read(disk, &path, depth) {
         Ok(found) => found,
         Err(ScanError::Io { source, .. }) => return Err(source),
         Err(ScanError::NoInit { len }) => return remove(disk, &path, name, len),
         Err(e) => return put_aside(disk, &path, name, &e.to_string()),
     };
+    if doubt == Doubt::IfOpen && found.tail != Tail::Clean {
+        return inspect(disk, state, name, Doubt::Surely);
+    }
     let mut records = Vec::new();
     let mut fragments = found.fragments.clone();
     // What stands whole from the head on: the scan may name damage further behind first.
@@ -88,7 +102,7 @@ pub(crate) fn inspect(
         }
     };
     let mut bytes = len;
-    if doubt {
+    if doubt == Doubt::Surely {
         rewrite(disk, &path, len)?;
     }
     if cut {
@@ -102,7 +116,7 @@ pub(crate) fn inspect(
         }
     }
     match row(state, name, &found, &fragments, bytes) {
-        Some(row) => Ok(Inspected::Row { row, records, changed: cut || doubt }),
+        Some(row) => Ok(Inspected::Row { row, records, changed: cut || doubt == Doubt::Surely }),
         None => remove(disk, &path, name, len),
     }
 }

@@ -174,7 +174,11 @@ impl Journal {
 
     fn write_back(&self, back: &mut Back, now: Utc) -> io::Result<bool> {
         if back.in_doubt {
-            self.begin_anew(back, now)?;
+            match self.begin_anew(back, now) {
+                // On a full disk the old file goes on: a kill leaves its lines, and they are written again later.
+                Err(e) if !no_space(&e) => return Err(e),
+                _ => {}
+            }
         }
         let pending = std::mem::take(&mut self.front().pending);
         if pending.is_empty() {

@@ -9,7 +9,7 @@ use crate::error::{Result, StoreError};
 use crate::flush::flush;
 use crate::folders::{Day, cameras, day_of, days, segments};
 use crate::index::Index;
-use crate::inspect::{Inspected, TORN_MAX, inspect};
+use crate::inspect::{Doubt, Inspected, TORN_MAX, inspect};
 use crate::mp4::SegmentName;
 use crate::record::Record;
 use crate::row::SegmentRow;
@@ -203,9 +203,13 @@ fn look_at(
     if !all && !doubt && known.as_ref().is_some_and(|row| !row.suspect) {
         return Ok(());
     }
-    let doubt = doubt || (known.is_none() && shared.before.flush_failed.is_some() && !all);
+    let doubt = match () {
+        () if doubt || known.as_ref().is_some_and(|row| row.suspect) => Doubt::Surely,
+        () if shared.before.flush_failed.is_some() => Doubt::IfOpen,
+        () => Doubt::None,
+    };
     walked.files += 1;
-    match inspect(&*shared.disk, state, name, doubt || known.is_some_and(|row| row.suspect)) {
+    match inspect(&*shared.disk, state, name, doubt) {
         Ok(Inspected::Row { row, records, changed }) => {
             if changed {
                 state.dirty.store(true, SeqCst);

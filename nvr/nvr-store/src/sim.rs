@@ -330,12 +330,17 @@ impl World {
         if how == 0 {
             self.close();
         } else {
-            self.run.as_ref().unwrap().shared.dead.store(true, SeqCst);
+            let shared = self.run.as_ref().unwrap().shared.clone();
+            shared.dead.store(true, SeqCst);
+            let mut told = false;
+            let _ = shared.journal.read_from(Default::default(), &mut |line| {
+                told |= line.run == shared.run() && matches!(line.record, Record::FlushFailed { .. });
+            });
             self.cameras.iter_mut().for_each(|c| c.recorder = None);
             self.run = None;
             self.cuts.push((self.flushed_at, self.clock.utc()));
             if how == 1 {
-                self.disk.kill();
+                self.disk.kill(told);
             } else {
                 self.disk.power_cut();
                 let since = self.clock.mono().since(self.stepped_at);

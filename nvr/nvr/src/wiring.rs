@@ -28,6 +28,7 @@ use nvr_base::{Clock, SystemClock};
 use nvr_gateway::Server;
 use nvr_ingest::Ingest;
 use nvr_store::{RealDisk, Store, StoreError};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -49,6 +50,7 @@ const LOCK_RETRY_EVERY: Duration = Duration::from_millis(50);
 /// Runs the recorder until it is told to stop.
 pub(crate) fn serve(file: &Path, verbose: u8) -> anyhow::Result<ExitCode> {
     log::start(verbose);
+    raise_file_limit();
     let Some(config) = load(file) else { return Ok(ExitCode::FAILURE) };
     let socket = config.server.socket.clone();
 
@@ -71,6 +73,15 @@ pub(crate) fn serve(file: &Path, verbose: u8) -> anyhow::Result<ExitCode> {
     gateway.stop();
     recorder.close().context("closing the store")?;
     ended.map(|()| ExitCode::SUCCESS)
+}
+
+/// Every stream needs a socket and a file: as many as the account may have, not the 1024 that programs begin with.
+fn raise_file_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit on open files stays as it is");
+    }
 }
 
 /// Opens the store. A command that opened it before the socket was there has it for a moment: that is waited for.

@@ -97,11 +97,11 @@ pub enum Reply {
         /// Of so much.
         total: u64,
     },
-    /// The chunk frames that follow belong to file `index` (0-based), `bytes` in all.
+    /// The chunk frames that follow belong to file `index` (0-based).
     Part {
         /// Which file.
         index: u32,
-        /// Its size.
+        /// Its size; 0 where only the answer at the end tells it, as with exports.
         bytes: u64,
     },
     /// The answer.
@@ -122,7 +122,7 @@ pub trait ReplySink {
     /// # Errors
     /// [`SinkClosed`] ends the command.
     fn progress(&mut self, done: u64, total: u64) -> Result<(), SinkClosed>;
-    /// Begins file `index` of `bytes`.
+    /// Begins file `index` of `bytes`, 0 when not known yet.
     ///
     /// # Errors
     /// [`SinkClosed`] ends the command.

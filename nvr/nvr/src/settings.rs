@@ -35,10 +35,8 @@ pub(crate) fn retention(config: &Config) -> RetentionConfig {
     }
 }
 
-/// What an RTSP session is told; the password is read now.
-///
-/// # Errors
-/// A sentence, when the password cannot be read. The session is then made without it, so that the camera's own answer is shown too.
+/// What an RTSP session is told; the password is read now. The second is a sentence on why it could not be read: the
+/// session is then made without it, so that the camera's own answer is shown too. Both are `None` for a device.
 pub(crate) fn session(stream: &StreamConfig) -> (Option<SessionConfig>, Option<String>) {
     let Address::Rtsp(rtsp) = &stream.address else { return (None, None) };
     let mut session = SessionConfig::new(stream.id.clone(), rtsp.url.clone());

@@ -132,18 +132,21 @@ fn fill(root: &Path) -> Res<()> {
     let disk = DiskId(u32::from_str_radix(fs::read_to_string(root.join("disk-id"))?.trim(), 16)?);
     let streams = streams()?;
     let (mut sequence, mut start) = (1, first);
+    let mut random = fastrand::Rng::with_seed(1);
     while start.plus_micros(MINUTE_US) <= now {
         let mut rows = Vec::with_capacity(streams.len());
         for (i, stream) in streams.iter().enumerate() {
             let start = start.plus_micros(i as i64 * 500_123);
-            // Ends a millisecond before the next begins, as real ones nearly touch.
-            let end = start.plus_micros(MINUTE_US - 1000);
+            // Ends a millisecond or so before the next begins, as real ones nearly touch.
+            let end = start.plus_micros(MINUTE_US - 1000 - random.i64(0..50));
             if end > real && REAL.iter().any(|r| r.0 == i) {
                 continue;
             }
             let name = SegmentName::new(stream.clone(), sequence, start);
             sequence += 1;
-            let bytes = if stream.kind == StreamKind::Main { 30_000_000 } else { 2_250_000 };
+            // No two are of one size: rows of the same numbers would take less of the index than real ones.
+            let bytes: u64 = if stream.kind == StreamKind::Main { 30_000_000 } else { 2_250_000 };
+            let bytes = bytes + random.u64(0..bytes / 5);
             let path = root.join(name.path());
             if start.micros_since(first) < MINUTE_US || start >= recent {
                 fs::create_dir_all(path.parent().ok_or("no folder")?)?;

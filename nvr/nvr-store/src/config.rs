@@ -47,7 +47,7 @@ impl Default for StoreConfig {
             segment_length: Duration::from_secs(60),
             segment_length_max: Duration::from_secs(300),
             queue: QueueLimit { items_max: 8192, bytes_max: 256 << 20 },
-            index_cache_bytes: 16 << 20,
+            index_cache_bytes: 4 << 20,
             reserve_bytes: 32 << 20,
             journal_file_bytes_max: 4 << 20,
         }

@@ -1,26 +1,30 @@
 //! The sled index: rows of segments, gaps and runs. A cache: everything in it can be made again.
 //!
 //! Promises: no panic of sled crosses a call; applying a journal line twice is the same as once.
-//! Leaves to others: opening, setting aside (`index_open`), who calls when (`indexer`), bytes (`index_row`).
+//! Leaves to others: opening, setting aside (`index_open`), who calls when (`indexer`), how segments lie in their tree
+//! (`segment_rows`), keys (`index_row`).
 
 use crate::error::{Result, StoreError};
-use crate::index_row::{self, key, key_at, parse_at, parse_stream, stream_key};
+use crate::index_row::{from_key, key, key_at, parse_at, parse_stream, stream_key};
 use crate::inspect::TORN_MAX;
 use crate::journal::Position;
 use crate::mp4::SegmentName;
 use crate::record::{Line, Record, RunSpan};
 use crate::row::SegmentRow;
+use crate::segment_rows::SegmentRows;
 use crate::timeline::Hole;
 use nvr_base::{GapReason, StreamId, Utc};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 /// Layout of the index; another one found is set aside and made again.
-const LAYOUT: &[u8] = b"1";
+const LAYOUT: &[u8] = b"2";
 const LAYOUT_KEY: &[u8] = b"layout";
 const JOURNAL_KEY: &[u8] = b"journal";
 /// How much earlier than a range a segment may begin that reaches into it, µs: no segment is longer.
 const SEGMENT_SPAN_US_MAX: i64 = 2 * 3600 * 1_000_000;
+/// Whatever the clock was.
+const ALWAYS: (Utc, Utc) = (Utc(i64::MIN), Utc(i64::MAX));
 /// Most gap entries of one answer.
 const GAPS_MAX: usize = 100_000;
 
@@ -28,7 +32,7 @@ const GAPS_MAX: usize = 100_000;
 #[derive(Debug)]
 pub(crate) struct Index {
     db: sled::Db,
-    segments: sled::Tree,
+    segments: SegmentRows,
     /// Keys of rows that are suspect.
     suspects: sled::Tree,
     gaps: sled::Tree,
@@ -68,7 +72,7 @@ impl Index {
             let db =
                 sled::Config::new().path(folder).cache_capacity(cache_bytes).flush_every_ms(None).open()?;
             Ok(Self {
-                segments: db.open_tree("segments")?,
+                segments: SegmentRows::new(db.open_tree("segments")?),
                 suspects: db.open_tree("suspects")?,
                 gaps: db.open_tree("gaps")?,
                 open_gaps: db.open_tree("open-gaps")?,
@@ -82,7 +86,7 @@ impl Index {
         let layout = guard("reading its layout", || index.meta.get(LAYOUT_KEY))?;
         match layout {
             Some(found) if found == LAYOUT => Ok(index),
-            None if !guard("reading it", || Ok(index.segments.iter().next().is_some()))? => {
+            None if !guard("reading it", || Ok(!index.segments.is_empty()))? => {
                 guard("writing its layout", || index.meta.insert(LAYOUT_KEY, LAYOUT))?;
                 Ok(index)
             }
@@ -100,10 +104,9 @@ impl Index {
                 } else {
                     self.suspects.remove(&key)?;
                 }
-                self.segments.insert(key, index_row::value(row))?;
                 self.first_seen(row.stream(), row.start)?;
             }
-            Ok(())
+            self.segments.insert(rows)
         })
     }
 
@@ -116,11 +119,17 @@ impl Index {
         Ok(())
     }
 
-    /// Removes a row.
-    pub(crate) fn remove(&self, name: &SegmentName) -> Result<()> {
-        guard("removing a segment", || {
-            self.suspects.remove(key(name))?;
-            self.segments.remove(key(name)).map(drop)
+    /// Removes rows.
+    pub(crate) fn remove<'a>(
+        &self,
+        names: impl IntoIterator<Item = &'a SegmentName, IntoIter: Clone>,
+    ) -> Result<()> {
+        let names = names.into_iter();
+        guard("removing segments", || {
+            for name in names.clone() {
+                self.suspects.remove(key(name))?;
+            }
+            self.segments.remove(names)
         })
     }
 
@@ -129,9 +138,9 @@ impl Index {
         guard("reading segments in doubt", || {
             let mut rows = Vec::new();
             for key in self.suspects.iter().keys() {
-                let key = key?;
-                let value = self.segments.get(&key)?;
-                rows.extend(value.and_then(|v| index_row::parse(&key, &v)));
+                if let Some(name) = from_key(&key?) {
+                    rows.extend(self.segments.get(&name)?);
+                }
             }
             Ok(rows)
         })
@@ -139,23 +148,32 @@ impl Index {
 
     /// The row of a segment.
     pub(crate) fn get(&self, name: &SegmentName) -> Result<Option<SegmentRow>> {
-        let key = key(name);
-        let value = guard("looking up a segment", || self.segments.get(&key))?;
-        Ok(value.and_then(|v| index_row::parse(&key, &v)))
+        guard("looking up a segment", || self.segments.get(name))
     }
 
-    /// Rows of `stream` that may overlap `[from, to]`, oldest first.
+    /// Rows of `stream` that overlap `[from, to]`, oldest first.
     pub(crate) fn rows(&self, stream: &StreamId, from: Utc, to: Utc) -> Result<Vec<SegmentRow>> {
-        let low = key_at(stream, from.plus_micros(-SEGMENT_SPAN_US_MAX));
-        let high = key_at(stream, to.plus_micros(1000));
-        guard("reading segments", || {
-            let mut rows = Vec::new();
-            for item in self.segments.range(low..high) {
-                let (k, v) = item?;
-                rows.extend(index_row::parse(&k, &v).filter(|r| r.end >= from && r.start <= to));
+        let mut rows = Vec::new();
+        self.each_in(stream, from, to, &mut |row| rows.push(row))?;
+        Ok(rows)
+    }
+
+    /// Calls `each` for rows of `stream` that overlap `[from, to]`, oldest first: the way to ask for many.
+    pub(crate) fn each_in(
+        &self,
+        stream: &StreamId,
+        from: Utc,
+        to: Utc,
+        each: &mut dyn FnMut(SegmentRow),
+    ) -> Result<()> {
+        let named = (from.plus_micros(-SEGMENT_SPAN_US_MAX), to.plus_micros(1000));
+        let mut each = |row: SegmentRow| {
+            if row.end >= from && row.start <= to {
+                each(row);
             }
-            Ok(rows)
-        })
+            true
+        };
+        guard("reading segments", || self.segments.forward(&stream_key(stream), named, &mut each))
     }
 
     /// Calls `each` for rows of `stream`, from the newest that begins at or before `at` backwards, until it says
@@ -166,34 +184,17 @@ impl Index {
         at: Utc,
         each: &mut dyn FnMut(SegmentRow) -> bool,
     ) -> Result<()> {
-        let range = stream_key(stream)..key_at(stream, at.plus_micros(1000));
-        self.walk(self.segments.range(range).rev(), each)
+        guard("reading segments", || self.segments.back(&stream_key(stream), at.plus_micros(1000), each))
     }
 
     /// Calls `each` for rows of `stream` from the oldest on, until it says false.
     pub(crate) fn forward(&self, stream: &StreamId, each: &mut dyn FnMut(SegmentRow) -> bool) -> Result<()> {
-        self.walk(self.segments.scan_prefix(stream_key(stream)), each)
+        guard("reading segments", || self.segments.forward(&stream_key(stream), ALWAYS, each))
     }
 
     /// Calls `each` for all rows until it says false.
     pub(crate) fn all(&self, each: &mut dyn FnMut(SegmentRow) -> bool) -> Result<()> {
-        self.walk(self.segments.iter(), each)
-    }
-
-    fn walk(
-        &self,
-        iter: impl Iterator<Item = sled::Result<(sled::IVec, sled::IVec)>>,
-        each: &mut dyn FnMut(SegmentRow) -> bool,
-    ) -> Result<()> {
-        guard("reading segments", || {
-            for item in iter {
-                let (k, v) = item?;
-                if index_row::parse(&k, &v).is_some_and(|row| !each(row)) {
-                    break;
-                }
-            }
-            Ok(())
-        })
+        guard("reading segments", || self.segments.forward(&[], ALWAYS, each))
     }
 
     /// Streams that were ever recorded.

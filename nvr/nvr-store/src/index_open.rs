@@ -220,4 +220,14 @@ mod tests {
         };
         check(corrupt, true);
     }
+
+    #[test]
+    fn an_index_of_another_layout_is_set_aside() {
+        let older = |h: &IndexHome| {
+            let db = sled::open(h.path(1)).unwrap();
+            db.open_tree("meta").unwrap().insert("layout", "1").unwrap();
+            db.flush().unwrap();
+        };
+        check(older, true);
+    }
 }

@@ -1,30 +1,13 @@
-//! Index rows as bytes: keys that sort by stream and time, compact values.
+//! Keys of the index: streams, instants of one, segments.
 //!
 //! Promises: byte order of keys is the order of streams, starts and numbers; anything unreadable is `None`.
-//! Leaves to others: the tree they are kept in (`index`).
+//! Leaves to others: the trees they are kept in (`index`), values (`segment_pack`).
 
 use crate::mp4::SegmentName;
-use crate::row::{DiskId, SegmentRow};
-use nvr_base::{RunEpoch, StreamId, StreamKind, Utc};
-use serde::{Deserialize, Serialize};
+use nvr_base::{StreamId, StreamKind, Utc};
 
-/// First byte of every value.
-const VERSION: u8 = 1;
 /// Bytes of a key after the stream: start and number.
 const TAIL_LEN: usize = 16;
-
-#[derive(Serialize, Deserialize)]
-struct Value {
-    version: u8,
-    disk: u32,
-    run: u32,
-    /// `start` minus the start in the name: less than a millisecond.
-    start_us: i64,
-    length_us: i64,
-    bytes: u64,
-    fragments: u32,
-    suspect: bool,
-}
 
 /// The part of a key that all rows of a stream share: camera, 0, kind.
 pub(crate) fn stream_key(stream: &StreamId) -> Vec<u8> {
@@ -49,7 +32,13 @@ fn unordered(bytes: &[u8]) -> Option<i64> {
 
 /// The first key of `stream` at or after `at`.
 pub(crate) fn key_at(stream: &StreamId, at: Utc) -> Vec<u8> {
-    let mut key = stream_key(stream);
+    prefix_at(&stream_key(stream), at)
+}
+
+/// The first key at or after `at` of those that begin with `prefix`, a stream's part of a key.
+pub(crate) fn prefix_at(prefix: &[u8], at: Utc) -> Vec<u8> {
+    let mut key = Vec::with_capacity(prefix.len() + TAIL_LEN);
+    key.extend_from_slice(prefix);
     key.extend_from_slice(&ordered(at.0));
     key
 }
@@ -79,81 +68,42 @@ pub(crate) fn parse_at(key: &[u8]) -> Option<(StreamId, Utc)> {
     Some((stream, Utc(unordered(rest.get(..8)?)?)))
 }
 
-/// The value of a row.
-pub(crate) fn value(row: &SegmentRow) -> Vec<u8> {
-    let value = Value {
-        version: VERSION,
-        disk: row.disk.0,
-        run: row.run.0,
-        start_us: row.start.micros_since(row.name.start),
-        length_us: row.end.micros_since(row.start),
-        bytes: row.bytes,
-        fragments: row.fragments,
-        suspect: row.suspect,
-    };
-    // A plain struct of numbers: nothing in it can fail.
-    postcard::to_stdvec(&value).unwrap_or_default()
-}
-
-/// The row of a key and its value.
-pub(crate) fn parse(key: &[u8], value: &[u8]) -> Option<SegmentRow> {
+/// The segment of a key made by [`key`].
+pub(crate) fn from_key(key: &[u8]) -> Option<SegmentName> {
     let (stream, rest) = parse_stream(key)?;
-    if rest.len() != TAIL_LEN {
-        return None;
-    }
-    let start = Utc(unordered(rest.get(..8)?)?);
-    let sequence = u64::from_be_bytes(rest.get(8..)?.try_into().ok()?);
-    let v: Value = postcard::from_bytes(value).ok()?;
-    let row_start = start.plus_micros(v.start_us);
-    (v.version == VERSION).then(|| SegmentRow {
-        name: SegmentName::new(stream, sequence, start),
-        disk: DiskId(v.disk),
-        run: RunEpoch(v.run),
-        start: row_start,
-        end: row_start.plus_micros(v.length_us),
-        bytes: v.bytes,
-        fragments: v.fragments,
-        suspect: v.suspect,
-    })
+    let (start, sequence) = rest.split_first_chunk::<8>()?;
+    let sequence = u64::from_be_bytes(sequence.try_into().ok()?);
+    Some(SegmentName { stream, sequence, start: Utc(unordered(start)?) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn row(camera: &str, kind: StreamKind, start: i64, sequence: u64) -> SegmentRow {
-        SegmentRow {
-            name: SegmentName::new(StreamId::new(camera.parse().unwrap(), kind), sequence, Utc(start)),
-            disk: DiskId(u32::MAX),
-            run: RunEpoch(7),
-            start: Utc(start),
-            end: Utc(start + 60_000_000),
-            bytes: 30 << 20,
-            fragments: 60,
-            suspect: sequence.is_multiple_of(2),
-        }
-    }
-
     #[test]
-    fn rows_round_trip_and_sort() {
+    fn keys_sort_and_are_read_back() {
         use StreamKind::{Main, Sub};
-        let rows = [
-            row("a", Main, -5_000_001, 1),
-            row("a", Main, 1_764_000_000_123_457, 9),
-            row("a", Main, 1_764_000_000_123_999, 10),
-            row("a", Main, 1_764_000_060_123_457, 2),
-            row("a", Sub, 0, 3),
-            row("a-b", Main, 0, 1),
-            row("b", Main, 0, 1),
-        ];
-        let keys: Vec<_> = rows.iter().map(|r| key(&r.name)).collect();
+        let names = [
+            ("a", Main, -5_000_001, 1),
+            ("a", Main, 1_764_000_000_123_000, 9),
+            ("a", Main, 1_764_000_000_123_000, 10),
+            ("a", Main, 1_764_000_060_123_000, 2),
+            ("a", Sub, 0, 3),
+            ("a-b", Main, 0, 1),
+            ("b", Main, 0, 1),
+        ]
+        .map(|(camera, kind, start, sequence)| {
+            let stream = StreamId::new(camera.parse().unwrap(), kind);
+            SegmentName { stream, sequence, start: Utc(start) }
+        });
+        let keys: Vec<_> = names.iter().map(key).collect();
         assert!(keys.is_sorted());
-        for (row, key) in rows.iter().zip(&keys) {
-            let value = value(row);
-            assert!(value.len() <= 32, "{} bytes", value.len());
-            assert_eq!(parse(key, &value).as_ref(), Some(row));
-            assert_eq!(parse(key, &value[1..]), None);
-            assert_eq!(parse(&key[1..], &[]), None);
+        for (name, key) in names.iter().zip(&keys) {
+            assert_eq!(from_key(key).as_ref(), Some(name));
+            assert_eq!(parse_at(key), Some((name.stream.clone(), name.start)));
+            assert!(key_at(&name.stream, name.start) < *key && stream_key(&name.stream) < *key);
+            assert_eq!(from_key(&key[1..]), None);
+            assert_eq!(from_key(&key[..key.len() - 1]), None);
         }
     }
 }

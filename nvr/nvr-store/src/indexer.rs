@@ -197,13 +197,16 @@ impl Indexer {
 
     /// Takes the rows of removed segments out.
     fn forget(&mut self, gone: &[SegmentName]) -> Result<()> {
+        if gone.is_empty() {
+            return Ok(());
+        }
         for name in gone {
             self.removing.remove(&name.sequence);
-            for index in self.shared.indexes() {
-                index.remove(name)?;
-            }
         }
-        self.dirty |= !gone.is_empty();
+        for index in self.shared.indexes() {
+            index.remove(gone)?;
+        }
+        self.dirty = true;
         Ok(())
     }
 

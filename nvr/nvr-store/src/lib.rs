@@ -35,6 +35,8 @@ pub mod recorder;
 mod recover;
 pub mod retention;
 pub mod row;
+mod segment_pack;
+mod segment_rows;
 pub mod segmenter;
 mod sequences;
 mod shared;

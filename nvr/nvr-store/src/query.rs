@@ -59,8 +59,9 @@ pub(crate) fn timeline_of(
     // Live segments first: between the two looks a segment may move into the index, never out of it.
     let live = slot.as_ref().map(|s| s.live_segments()).unwrap_or_default();
     let standing = slot.as_ref().map(|s| s.standing());
-    let rows = index.rows(stream, from.unwrap_or(BEGINNING), to.unwrap_or(END))?;
-    let mut recorded: Vec<(Utc, Utc)> = rows.iter().map(|r| (r.start, r.end)).collect();
+    let mut recorded: Vec<(Utc, Utc)> = Vec::new();
+    let mut add = |row: SegmentRow| recorded.push((row.start, row.end));
+    index.each_in(stream, from.unwrap_or(BEGINNING), to.unwrap_or(END), &mut add)?;
     recorded.extend(live.iter().filter(|l| l.row.fragments > 0).map(|l| (l.row.start, l.row.end)));
     let (first_seen, expired_until) = index.bounds(stream)?;
     let known = Known {

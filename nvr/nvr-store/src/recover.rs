@@ -80,7 +80,7 @@ pub(crate) fn look_at_doubtful(shared: &Shared, index: &Index, walked: &mut Walk
             found |= there;
         }
         if !found && index.get(&name)?.is_some_and(|row| shared.disk_of(row.disk).is_some()) {
-            index.remove(&name)?;
+            index.remove([&name])?;
             blame(shared, &name, name.start);
         }
     }
@@ -113,9 +113,7 @@ fn forget_missing(shared: &Shared, index: &Index) -> Result<()> {
             }
             missing || reached
         })?;
-        for row in gone {
-            index.remove(&row.name)?;
-        }
+        index.remove(gone.iter().map(|row| &row.name))?;
     }
     Ok(())
 }
@@ -231,7 +229,7 @@ fn look_at(
         Ok(Inspected::Nothing(record)) => {
             state.dirty.store(true, SeqCst);
             walked.damaged += 1;
-            index.remove(name)?;
+            index.remove([name])?;
             blame(shared, name, name.start);
             shared.note(record);
         }
@@ -269,7 +267,7 @@ fn put(shared: &Shared, index: &Index, rows: &mut Vec<SegmentRow>) -> Result<()>
             shared.disk.open_read(&path).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound)
         });
         if gone {
-            index.remove(&row.name)?;
+            index.remove([&row.name])?;
         }
     }
     Ok(())

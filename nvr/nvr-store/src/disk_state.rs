@@ -70,8 +70,8 @@ struct Measured {
     quota: Option<Quota>,
 }
 
-/// A quota that a write met. No call says how much it still grants without the right to ask on every kind of file
-/// system; what was free when it was met, it does not grant.
+/// A quota that a write met. No call tells on every file system what it still grants: what was free when it was met,
+/// it withholds.
 #[derive(Debug, Clone, Copy)]
 struct Quota {
     withheld: u64,

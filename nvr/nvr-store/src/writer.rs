@@ -169,7 +169,10 @@ impl Writer {
         if let Ok(space) = self.shared.disk.space(&self.disk.root)
             && self.disk.meet_quota(space, self.shared.clock.mono())
         {
-            tracing::warn!(disk = %self.disk.root.display(), "a disk quota is used up: the oldest footage goes; raise the quota to keep more");
+            tracing::warn!(
+                disk = %self.disk.root.display(),
+                "a disk quota is used up: the oldest footage goes; raise the quota to keep more"
+            );
         }
     }
 

@@ -1,7 +1,7 @@
 # Steps of a VM test: named, timed, checked. Sourced by the test-* scripts, with NAME set to the machine's name.
 #
 # Promises: every step prints its time under emulation; the first check that fails ends the test with what was found and
-#   the recorder's log; the machine is stopped whatever happens; every wait ends.
+#   the recorder's log (the whole of it in failed.log); the machine is stopped whatever happens; every wait ends.
 # Leaves to others: the machine (`vm`), what is checked.
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 REPO=$(cd "$HERE/../.." && pwd)
@@ -27,6 +27,7 @@ fail() {
   exit 1
 }
 finish() {
+  [ $? = 0 ] || guest 'journalctl -u nvr -o short-monotonic --no-pager' >"$OUT/failed.log" 2>/dev/null || true
   "$VM" stop "$NAME" 2>/dev/null || true
 }
 trap finish EXIT

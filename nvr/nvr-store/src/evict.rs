@@ -35,7 +35,7 @@ type Removed = BTreeMap<StreamId, (Utc, u64, u64)>;
 pub(crate) fn look_at_space(shared: &Shared) {
     for state in &shared.disks {
         match shared.disk.space(&state.root) {
-            Ok(space) => state.set_space(space),
+            Ok(space) => state.set_space(space, shared.clock.mono()),
             Err(e) => state.note_error("looking at the free space", &e),
         }
     }

@@ -48,6 +48,8 @@ struct Inner {
     faults: Faults,
     capacity: u64,
     used_by_others: u64,
+    /// What others use is what a quota withholds: free space does not show it.
+    quota: bool,
     locked: BTreeSet<PathBuf>,
     flushes: u64,
 }
@@ -80,6 +82,7 @@ impl FaultDisk {
             faults: Faults::default(),
             capacity,
             used_by_others: 0,
+            quota: false,
             locked: BTreeSet::new(),
             flushes: 0,
         })))
@@ -96,11 +99,19 @@ impl FaultDisk {
     /// Somebody else fills the disk up to `free` bytes.
     pub(crate) fn fill_up_to(&self, free: u64) {
         let mut inner = self.lock_inner();
+        inner.quota = false;
         inner.used_by_others = inner.capacity.saturating_sub(inner.used()).saturating_sub(free);
     }
 
+    /// A quota of this user leaves `free` bytes.
+    pub(crate) fn set_quota(&self, free: u64) {
+        self.fill_up_to(free);
+        self.lock_inner().quota = true;
+    }
+
     pub(crate) fn empty_others(&self) {
-        self.lock_inner().used_by_others = 0;
+        let mut inner = self.lock_inner();
+        (inner.used_by_others, inner.quota) = (0, false);
     }
 
     /// The power fails and comes back.
@@ -200,6 +211,10 @@ impl Inner {
         self.files.get_mut(path).ok_or_else(|| ErrorKind::NotFound.into())
     }
 
+    fn full(&self) -> io::Error {
+        if self.quota { ErrorKind::QuotaExceeded.into() } else { ErrorKind::StorageFull.into() }
+    }
+
     fn write(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let own = self.files.get(path).map_or(0, |n| n.reserved.saturating_sub(n.data.len() as u64));
         let free = self.capacity.saturating_sub(self.used() + self.used_by_others) + own;
@@ -215,7 +230,7 @@ impl Inner {
         node.changes.push(Change::Write { at, bytes: written.to_vec() });
         match part {
             n if n == bytes.len() && !fails => Ok(()),
-            n if n == free => Err(ErrorKind::StorageFull.into()),
+            n if n == free => Err(self.full()),
             _ => Err(io::Error::other("simulated I/O error")),
         }
     }
@@ -239,7 +254,7 @@ impl DiskFile for FaultFile {
         let free = inner.capacity.saturating_sub(inner.used() + inner.used_by_others);
         let node = inner.node(&self.path)?;
         if (offset + bytes).saturating_sub(node.reserved.max(node.data.len() as u64)) > free {
-            return Err(ErrorKind::StorageFull.into());
+            return Err(inner.full());
         }
         node.reserved = node.reserved.max(offset + bytes);
         Ok(())
@@ -380,7 +395,8 @@ impl Disk for FaultDisk {
 
     fn space(&self, _root: &Path) -> io::Result<Space> {
         let inner = self.lock_inner();
-        let free = inner.capacity.saturating_sub(inner.used() + inner.used_by_others);
+        let hidden = if inner.quota { 0 } else { inner.used_by_others };
+        let free = inner.capacity.saturating_sub(inner.used() + hidden);
         Ok(Space { free, total: inner.capacity })
     }
 

@@ -306,7 +306,10 @@ impl World {
     fn space_trouble(&mut self) {
         if self.rng.bool() {
             self.space_was_short = true;
-            self.disk.fill_up_to(self.rng.u64(0..20_000));
+            match self.rng.u64(0..20_000) {
+                free if free % 2 == 0 => self.disk.fill_up_to(free),
+                free => self.disk.set_quota(free),
+            }
         } else {
             self.disk.empty_others();
         }

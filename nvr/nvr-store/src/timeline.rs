@@ -78,7 +78,8 @@ pub fn timeline(known: &Known, from: Option<Utc>, to: Option<Utc>) -> Timeline {
     let mut out = Timeline::default();
     let mut at = begin;
     for (i, (a, b)) in merged.iter().enumerate() {
-        let growing = known.live && i + 1 == merged.len();
+        // What lies ahead of a clock that was set back does not grow.
+        let growing = known.live && i + 1 == merged.len() && *a <= known.now;
         let b = if growing { (*b).max(end) } else { *b };
         if b <= begin || *a >= end {
             continue;
@@ -241,6 +242,10 @@ mod tests {
         check(&k, (None, None), &[(0, None)], &[]);
         check(&k, (Some(30), Some(500)), &[(30, Some(500))], &[]);
         check(&k, (Some(30), Some(5000)), &[(30, None)], &[]);
+        // The clock was set back: what is ahead of it does not grow.
+        let mut k = known(&[(900, 999), (4500, 4600)], &[hole(999, Some(4500), ClockStep)]);
+        k.live = true;
+        check(&k, (None, None), &[(900, Some(999)), (4500, Some(4600))], &[(999, Some(4500), ClockStep)]);
     }
 
     #[test]

@@ -150,6 +150,7 @@ impl Writer {
                 self.disk.note_error("writing", e);
                 if no_space(e) {
                     // The half fragment is cut off already; the file is whole and may go on.
+                    self.note_quota(e);
                     self.disk.urgent.store(true, Relaxed);
                     return self.release_reserve();
                 }
@@ -157,6 +158,21 @@ impl Writer {
                 self.poison(tag.slot.number, &e.to_string());
                 true
             }
+        }
+    }
+
+    /// A quota is not in what the file system calls free: from now on it is.
+    fn note_quota(&self, error: &io::Error) {
+        if error.kind() != io::ErrorKind::QuotaExceeded {
+            return;
+        }
+        if let Ok(space) = self.shared.disk.space(&self.disk.root)
+            && self.disk.meet_quota(space, self.shared.clock.mono())
+        {
+            tracing::warn!(
+                disk = %self.disk.root.display(),
+                "a disk quota is used up: the oldest footage goes; raise the quota to keep more"
+            );
         }
     }
 

@@ -5,4 +5,5 @@
 
 pub mod gate;
 pub mod ground;
+pub mod plan;
 pub mod track;

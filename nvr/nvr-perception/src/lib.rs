@@ -6,4 +6,7 @@
 pub mod analyse;
 pub mod model;
 pub mod replay;
+pub mod gate;
+pub mod ground;
+pub mod plan;
 pub mod track;

@@ -8,9 +8,13 @@ use super::error::ModelError;
 use ort::environment::Environment;
 use ort::logging::LogLevel;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 /// The library's name in a models folder.
 pub const LIBRARY: &str = "libonnxruntime.so";
+
+/// The one environment a process may have; kept for as long as the process lives.
+static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
 
 /// The loaded library with its one environment; cheap to clone.
 #[derive(Debug, Clone)]
@@ -22,12 +26,16 @@ impl Runtime {
     /// Loads the library at a path.
     pub fn load(library: &Path) -> Result<Self, ModelError> {
         let wrong = |why: String| ModelError::Runtime { path: library.to_path_buf(), why };
+        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runtime) = &*loaded {
+            return Ok(runtime.clone());
+        }
         let absolute = library.canonicalize().map_err(|e| wrong(e.to_string()))?; // `ort` resolves relative ones elsewhere
         let builder = ort::init_from(&absolute).map_err(|e| wrong(e.to_string()))?;
         let environment =
             builder.with_name("nvr").with_telemetry(false).build().map_err(|e| wrong(e.to_string()))?;
         environment.set_log_level(LogLevel::Error);
-        Ok(Self { environment })
+        Ok(loaded.insert(Self { environment }).clone())
     }
 
     /// Loads [`LIBRARY`] of a models folder.

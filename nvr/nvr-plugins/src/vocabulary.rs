@@ -24,9 +24,28 @@ pub const SITUATIONS: [&str; 14] = [
 /// How many of [`SITUATIONS`] the decree allows for alerts in public places.
 const DECREE: usize = 8;
 
-/// Event types beyond the situations' own names.
-const EVENT_TYPES: [&str; 6] =
-    ["line-crossing", "occupancy", "camera-covered", "camera-turned", "camera-defocused", "camera-frozen"];
+/// Event types with their numbers in the plugin contract (`nvr_event_type_t`).
+const EVENT_TYPES: [(i32, &str); 19] = [
+    (1, "abandoned-object"),
+    (2, "weapon"),
+    (3, "wrong-way"),
+    (4, "zone-entry"),
+    (5, "line-crossed"),
+    (6, "person-down"),
+    (7, "crowd-movement"),
+    (8, "crowd-density"),
+    (9, "fire"),
+    (10, "smoke"),
+    (11, "first-count"),
+    (12, "camera-covered"),
+    (13, "camera-turned"),
+    (14, "camera-defocused"),
+    (15, "camera-frozen"),
+    (16, "bag-carried"),
+    (17, "reduced-mobility"),
+    (18, "distancing"),
+    (19, "loitering"),
+];
 
 /// What a plugin may ask of the host. `inference:MODEL` names a model beside these.
 const NEEDS: [&str; 4] = ["tracks", "frames-gray", "frames-rgb", "history"];
@@ -56,7 +75,12 @@ pub fn is_of_the_eight(name: &str) -> bool {
 
 /// True for an event type of the closed list.
 pub fn is_event_type(name: &str) -> bool {
-    is_situation(name) || EVENT_TYPES.contains(&name)
+    EVENT_TYPES.iter().any(|(_, n)| *n == name)
+}
+
+/// The name of an event type by its number in the contract.
+pub fn event_name(number: i32) -> Option<&'static str> {
+    EVENT_TYPES.iter().find(|(n, _)| *n == number).map(|(_, name)| *name)
 }
 
 /// True for a need of the closed list.
@@ -97,16 +121,18 @@ mod tests {
         check("person-embedding", Some("embedding"));
         check("surface-water", None);
         check("zone-entry", None);
-        for word in SITUATIONS.iter().chain(&EVENT_TYPES).chain(&NEEDS) {
+        let types = EVENT_TYPES.iter().map(|(_, name)| name);
+        for word in SITUATIONS.iter().chain(types).chain(&NEEDS) {
             check(word, None);
         }
     }
 
     #[test]
     fn lists_are_closed() {
-        assert!(is_event_type("zone-entry") && is_event_type("line-crossing") && !is_event_type("identity"));
+        assert!(is_event_type("zone-entry") && is_event_type("line-crossed") && !is_event_type("identity"));
         assert!(is_need("tracks") && is_need("inference:movenet-multipose") && !is_need("inference:"));
         assert!(!is_need("socket") && !is_need("inference:../x"));
+        assert_eq!((event_name(4), event_name(0), event_name(20)), (Some("zone-entry"), None, None));
         assert!(is_of_the_eight("fire") && !is_of_the_eight("counting"));
     }
 }

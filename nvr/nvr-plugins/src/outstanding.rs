@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 
 /// Longest time without progress while there is work, in milliseconds.
 pub const HANG_MS_MAX: u64 = 2_000;
+/// Stands for the sequence of a request that is no input: make or end an instance.
+const REQUEST: u64 = u64::MAX;
 /// Errors of `process` in a row that are a crash.
 pub const ERRORS_MAX: u32 = 100;
 
@@ -85,6 +87,26 @@ impl Outstanding {
         }
         self.busy.insert(instance, sequence);
         self.counters.sent += 1;
+    }
+
+    /// A request that is no input was sent.
+    pub fn asked(&mut self, instance: InstanceId, now_ms: u64) {
+        if self.busy.is_empty() {
+            self.progress_ms = now_ms;
+        }
+        self.busy.insert(instance, REQUEST);
+    }
+
+    /// Such a request was answered.
+    ///
+    /// # Errors
+    /// There was none.
+    pub fn answered(&mut self, instance: InstanceId, now_ms: u64) -> Result<(), &'static str> {
+        self.progress_ms = now_ms;
+        match self.busy.remove(&instance) {
+            Some(REQUEST) => Ok(()),
+            _ => Err("it answered a request that was not made"),
+        }
     }
 
     /// An input was not sent.

@@ -4,6 +4,8 @@
 //!   found however they are written together, and refused before anything else is looked at.
 //! Leaves to others: where the words stand (`manifest`, the worker's descriptor).
 
+use nvr_plugin_api::closed::EventType;
+
 /// Situations: the eight of decree 2023-828, then those beyond them.
 pub const SITUATIONS: [&str; 14] = [
     "abandoned-object",
@@ -23,29 +25,6 @@ pub const SITUATIONS: [&str; 14] = [
 ];
 /// How many of [`SITUATIONS`] the decree allows for alerts in public places.
 const DECREE: usize = 8;
-
-/// Event types with their numbers in the plugin contract (`nvr_event_type_t`).
-const EVENT_TYPES: [(i32, &str); 19] = [
-    (1, "abandoned-object"),
-    (2, "weapon"),
-    (3, "wrong-way"),
-    (4, "zone-entry"),
-    (5, "line-crossed"),
-    (6, "person-down"),
-    (7, "crowd-movement"),
-    (8, "crowd-density"),
-    (9, "fire"),
-    (10, "smoke"),
-    (11, "first-count"),
-    (12, "camera-covered"),
-    (13, "camera-turned"),
-    (14, "camera-defocused"),
-    (15, "camera-frozen"),
-    (16, "bag-carried"),
-    (17, "reduced-mobility"),
-    (18, "distancing"),
-    (19, "loitering"),
-];
 
 /// What a plugin may ask of the host. `inference:MODEL` names a model beside these.
 const NEEDS: [&str; 4] = ["tracks", "frames-gray", "frames-rgb", "history"];
@@ -75,12 +54,12 @@ pub fn is_of_the_eight(name: &str) -> bool {
 
 /// True for an event type of the closed list.
 pub fn is_event_type(name: &str) -> bool {
-    EVENT_TYPES.iter().any(|(_, n)| *n == name)
+    EventType::from_name(name).is_some()
 }
 
 /// The name of an event type by its number in the contract.
 pub fn event_name(number: i32) -> Option<&'static str> {
-    EVENT_TYPES.iter().find(|(n, _)| *n == number).map(|(_, name)| *name)
+    EventType::from_number(number).map(EventType::name)
 }
 
 /// True for a need of the closed list.
@@ -121,8 +100,8 @@ mod tests {
         check("person-embedding", Some("embedding"));
         check("surface-water", None);
         check("zone-entry", None);
-        let types = EVENT_TYPES.iter().map(|(_, name)| name);
-        for word in SITUATIONS.iter().chain(types).chain(&NEEDS) {
+        let types = EventType::ALL.iter().map(|t| t.name());
+        for word in SITUATIONS.into_iter().chain(types).chain(NEEDS) {
             check(word, None);
         }
     }

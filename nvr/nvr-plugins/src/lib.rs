@@ -4,6 +4,7 @@
 //!   function or machine (`manifest`, `catalogue`, `generation`, `outstanding`), its shell a file beside it.
 //! Leaves to others: loading (`nvr-worker`), alerts from events (`nvr-alerts`), scenes (`nvr-perception`).
 
+pub mod agreement;
 pub mod catalogue;
 pub mod channel;
 pub mod ending;
@@ -12,6 +13,7 @@ pub mod generation;
 pub mod manifest;
 pub mod outstanding;
 pub mod protocol;
+pub mod selftest;
 pub mod signature;
 pub mod staging;
 pub mod vocabulary;

@@ -169,7 +169,8 @@ impl Catalogue {
             }
         }
         let new = strange.iter().filter(|(name, why)| self.strange.get(*name) != Some(why));
-        let actions = new.map(|(name, why)| Action::Reject { name: name.clone(), why: why.clone() }).collect();
+        let actions =
+            new.map(|(name, why)| Action::Reject { name: name.clone(), why: why.clone() }).collect();
         self.strange = strange;
         actions
     }

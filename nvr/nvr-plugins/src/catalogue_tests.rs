@@ -101,7 +101,10 @@ fn what_is_no_plain_file_is_turned_away() {
 #[test]
 fn strange_names_are_named_once() {
     let strange = |name: &str| vec![entry(name, Kind::File, 1, Content::Unread)];
-    check(&[(0, strange("lib../x.so"), &["reject lib../x.so not libNAME.so"]), (1, strange("lib../x.so"), &[])]);
+    check(&[
+        (0, strange("lib../x.so"), &["reject lib../x.so not libNAME.so"]),
+        (1, strange("lib../x.so"), &[]),
+    ]);
     check(&[(0, strange("libZone.so"), &["reject libZone.so not"])]);
     check(&[(0, strange("lib zone.so"), &["reject lib zone.so not"])]);
     check(&[(0, strange("libz\u{1b}[2J.so"), &["reject libz\u{fffd}[2J.so not"])]);
@@ -112,7 +115,8 @@ fn strange_names_are_named_once() {
 
 #[test]
 fn the_folder_is_bounded() {
-    let many = (0..=ENTRIES_MAX).map(|n| entry(&format!(".{n:03}"), Kind::File, 1, Content::Unread)).collect();
+    let many =
+        (0..=ENTRIES_MAX).map(|n| entry(&format!(".{n:03}"), Kind::File, 1, Content::Unread)).collect();
     check(&[(0, many, &["reject the folder more than 256"])]);
 }
 

@@ -184,7 +184,11 @@ mod tests {
     fn reasons() {
         let none = Clues::default;
         check(Exit::Signal(libc::SIGSEGV), none(), "it crashed: SIGSEGV, it used memory that is not its own");
-        check(Exit::Signal(libc::SIGSEGV), dying(libc::SIGSEGV, -1, 500 << 10), "memory limit of 512 MiB (SIGSEGV)");
+        check(
+            Exit::Signal(libc::SIGSEGV),
+            dying(libc::SIGSEGV, -1, 500 << 10),
+            "memory limit of 512 MiB (SIGSEGV)",
+        );
         check(Exit::Signal(libc::SIGSEGV), dying(libc::SIGSEGV, -1, 50 << 10), "it crashed: SIGSEGV");
         check(Exit::Code(1), dying(libc::SIGSYS, libc::SYS_socket, 0), "no plugin may make: socket");
         check(Exit::Code(7), none(), "ended itself with exit code 7");

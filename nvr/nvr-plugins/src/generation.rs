@@ -227,7 +227,8 @@ impl Lifecycle {
             }
             self.crashed(live.hash, why, now_ms, actions);
         } else if let Some(coming) = self.coming.take_if(|g| g.id == id) {
-            let served_before = self.crashes.contains_key(&coming.hash) || self.last_good == Some(coming.hash);
+            let served_before =
+                self.crashes.contains_key(&coming.hash) || self.last_good == Some(coming.hash);
             if served_before {
                 self.crashed(coming.hash, why, now_ms, actions);
             } else {

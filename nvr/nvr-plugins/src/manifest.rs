@@ -159,7 +159,10 @@ impl Manifest {
         let texts = [("version", &self.version), ("author", &self.author)];
         for (key, text) in texts {
             if text.len() > TEXT_LEN_MAX || text.chars().any(char::is_control) {
-                return Err(value(key, format!("longer than {TEXT_LEN_MAX} bytes, or with control characters")));
+                return Err(value(
+                    key,
+                    format!("longer than {TEXT_LEN_MAX} bytes, or with control characters"),
+                ));
             }
         }
         if !is_id(&self.id) {

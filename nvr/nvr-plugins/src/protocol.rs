@@ -483,7 +483,8 @@ pub fn decode_from_worker(datagram: &[u8]) -> Result<FromWorker, ProtocolError> 
 }
 
 fn check(message: &FromWorker) -> Result<(), ProtocolError> {
-    let text = |t: &str, max: usize, what| if t.len() > max { Err(ProtocolError::Limit(what)) } else { Ok(()) };
+    let text =
+        |t: &str, max: usize, what| if t.len() > max { Err(ProtocolError::Limit(what)) } else { Ok(()) };
     match message {
         FromWorker::Ready { descriptor, layers } => {
             if layers.len() > LAYERS_MAX {
@@ -514,9 +515,9 @@ fn check(message: &FromWorker) -> Result<(), ProtocolError> {
             text(model, TEXT_LEN_MAX, "text length")?;
             if tracks.len() > TRACKS_MAX { Err(ProtocolError::Limit("number of tracks")) } else { Ok(()) }
         }
-        FromWorker::Refused { why: t, .. } | FromWorker::Log { text: t, .. } | FromWorker::Failed { what: t } => {
-            text(t, TEXT_LEN_MAX, "text length")
-        }
+        FromWorker::Refused { why: t, .. }
+        | FromWorker::Log { text: t, .. }
+        | FromWorker::Failed { what: t } => text(t, TEXT_LEN_MAX, "text length"),
         FromWorker::Sample { .. }
         | FromWorker::Done(_)
         | FromWorker::Denied { .. }

@@ -36,6 +36,7 @@ pub fn run(launch: &Launch, manifest: &Manifest) -> Result<Worker, String> {
         if worker.offer(input(n)).map_err(|e| e.0)? == Offered::Sent {
             wait(&mut worker, end, |s| matches!(s, Said::Done(_)))?;
         }
+        verdict(worker.counters(), &worker.denied_calls())?;
     }
     worker.reset(INSTANCE).map_err(|e| e.0)?;
     worker.destroy(INSTANCE).map_err(|e| e.0)?;
@@ -52,9 +53,7 @@ fn verdict(counters: &Counters, denied: &[String]) -> Result<(), String> {
         () if c.refused_limit > 0 => {
             Err(format!("it emitted more than a call may, {} times", c.refused_limit))
         }
-        () if c.refused_value > 0 => {
-            Err(format!("it emitted impossible events, {} times", c.refused_value))
-        }
+        () if c.refused_value > 0 => Err(format!("it emitted impossible events, {} times", c.refused_value)),
         () if c.errors > 0 => Err(format!("`process` failed {} times of {}", c.errors, c.done)),
         () => Ok(()),
     }
@@ -106,7 +105,11 @@ fn input(n: u64) -> Input {
         observed: true,
     };
     let walked = at_us as f32 / 1e6 * 0.2;
-    let scene =
-        Scene { at_us, tracks: vec![track(1, 0.05 + walked, 0.2), track(2, 0.6, 0.0)], ended: vec![], motion: 0.02 };
+    let scene = Scene {
+        at_us,
+        tracks: vec![track(1, 0.05 + walked, 0.2), track(2, 0.6, 0.0)],
+        ended: vec![],
+        motion: 0.02,
+    };
     Input { instance: INSTANCE, sequence: n, picture: (640, 360), scene, ..Input::default() }
 }

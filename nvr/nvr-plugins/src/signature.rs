@@ -28,7 +28,9 @@ pub enum SignatureError {
     #[error("`trusted_keys`: more than {KEYS_MAX}")]
     Keys,
     /// No signature, and none is needed only where the administrator says so.
-    #[error("not signed; sign it with minisign, or set `allow_unsigned = true` on a site where that is right")]
+    #[error(
+        "not signed; sign it with minisign, or set `allow_unsigned = true` on a site where that is right"
+    )]
     Unsigned,
     /// The signature file is none.
     #[error("the signature cannot be read: {0}")]

@@ -126,12 +126,7 @@ fn write_new(path: &Path, bytes: &[u8]) -> Result<(), StagingError> {
     File::from(fd).write_all(bytes).map_err(io("write", path))
 }
 
-fn verify(
-    path: &Path,
-    want: Hash,
-    signature: Option<&str>,
-    trust: &Trust,
-) -> Result<Signed, StagingError> {
+fn verify(path: &Path, want: Hash, signature: Option<&str>, trust: &Trust) -> Result<Signed, StagingError> {
     let bytes = read_plain(path, LIBRARY_LEN_MAX)?;
     let got = hash_of(&bytes);
     if got != want {

@@ -33,12 +33,30 @@ const MODEL_LEN_MAX: usize = 64;
 
 /// Whole words that stand for what is never built.
 const FORBIDDEN_WORDS: [&str; 13] = [
-    "face", "faces", "reid", "identity", "identities", "embedding", "embeddings", "iris", "gait",
-    "fingerprint", "faceprint", "mood", "ethnicity",
+    "face",
+    "faces",
+    "reid",
+    "identity",
+    "identities",
+    "embedding",
+    "embeddings",
+    "iris",
+    "gait",
+    "fingerprint",
+    "faceprint",
+    "mood",
+    "ethnicity",
 ];
 /// Parts of words that stand for the same, wherever they occur once separators are gone.
 const FORBIDDEN_PARTS: [&str; 9] = [
-    "biometr", "emotion", "facial", "reidentif", "facerecog", "faceid", "facedetect", "voiceprint",
+    "biometr",
+    "emotion",
+    "facial",
+    "reidentif",
+    "facerecog",
+    "faceid",
+    "facedetect",
+    "voiceprint",
     "personidentif",
 ];
 

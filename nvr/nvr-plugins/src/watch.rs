@@ -173,7 +173,9 @@ impl Watch {
         });
         match watcher {
             Ok(watcher) => self.watcher = Some(watcher),
-            Err(error) => tracing::warn!(path = %self.path.display(), %error, "plugins folder: looked at on a timer only"),
+            Err(error) => {
+                tracing::warn!(path = %self.path.display(), %error, "plugins folder: looked at on a timer only")
+            }
         }
     }
 }

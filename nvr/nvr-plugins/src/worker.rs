@@ -282,7 +282,8 @@ impl Worker {
         let mut all = Vec::new();
         let end = Instant::now() + wait;
         while all.len() < MESSAGES_MAX {
-            let left = if all.is_empty() { end.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
+            let left =
+                if all.is_empty() { end.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
             let now = self.now_ms();
             let hang = self.outstanding.hang_ms();
             let until_hang = hang.map(|at| Duration::from_millis(at.saturating_sub(now)));
@@ -384,10 +385,14 @@ impl Worker {
         match message {
             FromWorker::Event { instance, sequence, event } => {
                 self.count(instance)?;
-                let declared = event_name(event.kind)
-                    .is_some_and(|n| self.descriptor.emits_events && self.descriptor.event_types.iter().any(|t| t == n));
+                let declared = event_name(event.kind).is_some_and(|n| {
+                    self.descriptor.emits_events && self.descriptor.event_types.iter().any(|t| t == n)
+                });
                 if !declared {
-                    return Err(format!("it said an event of type {}, which it does not declare", event.kind));
+                    return Err(format!(
+                        "it said an event of type {}, which it does not declare",
+                        event.kind
+                    ));
                 }
                 self.outstanding.counters_mut().events += 1;
                 Ok(Some(Said::Event(instance, sequence, event)))
@@ -408,7 +413,11 @@ impl Worker {
             }
             FromWorker::Log { level, text } => {
                 self.loose += 1;
-                if self.loose > SAID_PER_CALL_MAX { Err("it floods the log".into()) } else { Ok(Some(Said::Log(level, text))) }
+                if self.loose > SAID_PER_CALL_MAX {
+                    Err("it floods the log".into())
+                } else {
+                    Ok(Some(Said::Log(level, text)))
+                }
             }
             FromWorker::Denied { call } => {
                 self.denied(call).map_err(|e| e.0)?;

@@ -32,7 +32,8 @@ const LOAD_S_MAX: u32 = 15;
 pub fn run(mut inbox: Channel) -> Result<(), String> {
     sandbox::ignore_stop_signals();
     let timeout = rustix::net::sockopt::Timeout::Send;
-    rustix::net::sockopt::set_socket_timeout(&inbox, timeout, Some(SEND_WAIT_MAX)).map_err(|e| e.to_string())?;
+    rustix::net::sockopt::set_socket_timeout(&inbox, timeout, Some(SEND_WAIT_MAX))
+        .map_err(|e| e.to_string())?;
     // The same socket for the mouths, which send while a received message is held.
     let outbox = rustix::io::dup(&inbox).map_err(|e| e.to_string())?;
     let outbox = Rc::new(Channel::from_fd(outbox));
@@ -102,7 +103,9 @@ impl Server {
     /// Does what the host asks; false when it asks for the end.
     fn take(&mut self, message: ToWorker, fd: Option<OwnedFd>) -> Result<bool, String> {
         match (message, fd) {
-            (ToWorker::Ring { len }, Some(fd)) if self.ring.is_none() => self.ring = Some(Ring::map(&fd, len)?),
+            (ToWorker::Ring { len }, Some(fd)) if self.ring.is_none() => {
+                self.ring = Some(Ring::map(&fd, len)?)
+            }
             (ToWorker::Create { instance, config }, None) => self.create(instance, &config)?,
             (ToWorker::Process(input), None) => {
                 let Some(instance) = self.instances.get_mut(&input.instance) else {
@@ -134,8 +137,12 @@ impl Server {
     fn create(&mut self, id: InstanceId, config: &str) -> Result<(), String> {
         let refusal = match () {
             () if self.instances.contains_key(&id) => Some("there is an instance of this number".to_owned()),
-            () if self.instances.len() >= INSTANCES_MAX => Some(format!("more than {INSTANCES_MAX} instances")),
-            () if config.len() > CONFIG_LEN_MAX => Some(format!("a rule of more than {CONFIG_LEN_MAX} bytes")),
+            () if self.instances.len() >= INSTANCES_MAX => {
+                Some(format!("more than {INSTANCES_MAX} instances"))
+            }
+            () if config.len() > CONFIG_LEN_MAX => {
+                Some(format!("a rule of more than {CONFIG_LEN_MAX} bytes"))
+            }
             () => None,
         };
         let made = match refusal {

@@ -24,9 +24,9 @@ pub fn read(ptr: *const abi::Descriptor, versions: (u32, u32)) -> Result<Descrip
     let types = array(d.event_types, d.event_types_len, abi::EVENT_TYPES_MAX)
         .map_err(|e| format!("the descriptor's event types: {e}"))?;
     let name = |n: &i32| {
-        EventType::from_number(*n).map(|t| t.name().to_owned()).ok_or_else(|| {
-            format!("the descriptor declares event type {n}, which is not on the closed list")
-        })
+        EventType::from_number(*n)
+            .map(|t| t.name().to_owned())
+            .ok_or_else(|| format!("the descriptor declares event type {n}, which is not on the closed list"))
     };
     let regime = match Closed::from_number(d.regime) {
         Some(Closed::EventEight) => Regime::EventEight,

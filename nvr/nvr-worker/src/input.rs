@@ -29,9 +29,8 @@ impl Shaped {
 
     /// Fills the buffers; what is returned points into them and into `input`.
     pub fn shape(&mut self, input: &Input, labels: [u64; 2], ring: Option<&Ring>) -> abi::Input {
-        let is_wanted = |index: usize| {
-            labels.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 == 1)
-        };
+        let is_wanted =
+            |index: usize| labels.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 == 1);
         self.tracks.clear();
         for track in input.scene.tracks.iter().filter(|t| is_wanted(t.label.index())) {
             let (r, (vx, vy)) = (track.rect, track.velocity);

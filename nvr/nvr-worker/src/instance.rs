@@ -65,7 +65,8 @@ impl Instance {
         channel: &Rc<Channel>,
     ) -> Result<Self, String> {
         let d = &factory.descriptor;
-        let types = d.event_types.iter().filter_map(|n| EventType::from_name(n)).map(EventType::number).collect();
+        let types =
+            d.event_types.iter().filter_map(|n| EventType::from_name(n)).map(EventType::number).collect();
         let events = if d.emits_events { abi::OUTPUT_EVENTS } else { 0 };
         let samples = if d.emits_samples { abi::OUTPUT_SAMPLES } else { 0 };
         let mouth = Box::new(Mouth::new(channel.clone(), id, types, events | samples));
@@ -83,9 +84,14 @@ impl Instance {
             return Err(error.take(lent.len));
         }
         let table_of = borrowed::one(detector.cast_const()).map_err(|e| format!("its detector: {e}"))?;
-        let (Some(needs), Some(start), Some(process), Some(reset), Some(stop), Some(destroy)) =
-            (table_of.needs, table_of.start, table_of.process, table_of.reset, table_of.stop, table_of.destroy)
-        else {
+        let (Some(needs), Some(start), Some(process), Some(reset), Some(stop), Some(destroy)) = (
+            table_of.needs,
+            table_of.start,
+            table_of.process,
+            table_of.reset,
+            table_of.stop,
+            table_of.destroy,
+        ) else {
             return Err("its detector lacks a function".into());
         };
         let calls = Calls { process, reset, stop, destroy };

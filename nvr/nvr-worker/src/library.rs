@@ -54,7 +54,10 @@ impl Library {
         let [major, minor] = versions;
         if (major, minor) != (abi::ABI_MAJOR, abi::ABI_MINOR) {
             let ours = (abi::ABI_MAJOR, abi::ABI_MINOR);
-            return Err(format!("it was built for ABI {major}.{minor}, this host speaks {}.{}", ours.0, ours.1));
+            return Err(format!(
+                "it was built for ABI {major}.{minor}, this host speaks {}.{}",
+                ours.0, ours.1
+            ));
         }
         Ok(Self { entry: one(symbol).map_err(|e| format!("its entry: {e}"))? })
     }

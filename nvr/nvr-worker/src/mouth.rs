@@ -22,6 +22,8 @@ const OPEN_MAX: usize = 1024;
 const LOGS_MAX: u32 = 16;
 /// Most asks of one call.
 const ASKS_MAX: u32 = 8;
+/// Refused emits of one call that end the worker: the plugin does nothing else any more.
+const REFUSALS_MAX: u32 = 100_000;
 /// Updates of one object closer together than this are dropped, in µs.
 const UPDATE_US_MIN: i64 = 1_000_000;
 
@@ -148,6 +150,22 @@ impl Mouth {
         }
     }
 
+    fn refuse(&self, state: &mut State, status: i32) -> i32 {
+        let refusals = &mut state.refusals;
+        let count = match status {
+            abi::ERR_LIMIT => &mut refusals.limit,
+            abi::ERR_CLOSED => &mut refusals.kind,
+            _ => &mut refusals.value,
+        };
+        *count += 1;
+        if *count >= REFUSALS_MAX {
+            let what = format!("it floods: {REFUSALS_MAX} emits of one call were refused");
+            self.send(state, &FromWorker::Failed { what });
+            crate::sandbox::exit_now(1);
+        }
+        status
+    }
+
     fn send(&self, state: &mut State, message: &FromWorker) {
         state.lost |= self.channel.send(message, None, true).is_err();
     }
@@ -163,7 +181,7 @@ impl Mouth {
                 self.send(&mut state, &FromWorker::Event { instance: self.instance, sequence, event });
                 abi::OK
             }
-            Err(status) => state.refuse(status),
+            Err(status) => self.refuse(&mut state, status),
         }
     }
 
@@ -240,7 +258,7 @@ impl Mouth {
                 self.send(&mut state, &FromWorker::Sample { instance: self.instance, sequence, sample });
                 abi::OK
             }
-            Err(status) => state.refuse(status),
+            Err(status) => self.refuse(&mut state, status),
         }
     }
 
@@ -296,18 +314,6 @@ impl Mouth {
         let bytes = array(given.ptr, given.len.min(abi::LOG_BYTES_MAX as u64), abi::LOG_BYTES_MAX);
         let line = bounded_text(&String::from_utf8_lossy(&bytes.unwrap_or_default()));
         self.send(&mut state, &FromWorker::Log { level: level.clamp(1, 4), text: line });
-    }
-}
-
-impl State {
-    fn refuse(&mut self, status: i32) -> i32 {
-        let count = match status {
-            abi::ERR_LIMIT => &mut self.refusals.limit,
-            abi::ERR_CLOSED => &mut self.refusals.kind,
-            _ => &mut self.refusals.value,
-        };
-        *count = count.saturating_add(1);
-        status
     }
 }
 

@@ -37,8 +37,7 @@ impl Ring {
         // SAFETY: a new mapping at an address of the kernel's choice; it is never unmapped, and sealed against
         // shrinking. Its bytes change under the reader, so they are only lent to the plugin as a pointer.
         #[allow(unsafe_code)]
-        let start =
-            unsafe { mmap(std::ptr::null_mut(), bytes, ProtFlags::READ, MapFlags::SHARED, fd, 0) };
+        let start = unsafe { mmap(std::ptr::null_mut(), bytes, ProtFlags::READ, MapFlags::SHARED, fd, 0) };
         Ok(Self { start: start.map_err(|e| format!("the frame ring cannot be mapped: {e}"))?.cast(), len })
     }
 

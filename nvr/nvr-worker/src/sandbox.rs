@@ -24,7 +24,8 @@ const FILES_MAX: u64 = 32;
 /// # Errors
 /// Descriptor 3 is not open, or is no socket of sequenced packets: not started by the host.
 pub fn take_channel() -> Result<OwnedFd, String> {
-    let refusal = || "descriptor 3 is no socket of the plugin host: `nvr serve` starts this program".to_owned();
+    let refusal =
+        || "descriptor 3 is no socket of the plugin host: `nvr serve` starts this program".to_owned();
     // SAFETY: borrowed for this look only; a descriptor that is not open gives EBADF, not undefined behaviour.
     #[allow(unsafe_code)]
     let probe = unsafe { BorrowedFd::borrow_raw(CHANNEL_FD) };

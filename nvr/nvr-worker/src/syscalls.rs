@@ -47,6 +47,7 @@ const ALWAYS: &[i64] = &[
     libc::SYS_geteuid,
     libc::SYS_getgid,
     libc::SYS_getpid,
+    libc::SYS_getppid,
     libc::SYS_getrandom,
     libc::SYS_getrusage,
     libc::SYS_gettid,
@@ -105,13 +106,8 @@ const FORGIVEN: &[i64] = &[
 ];
 
 #[cfg(target_arch = "x86_64")]
-const FORGIVEN_OLD: &[i64] = &[
-    libc::SYS_access,
-    libc::SYS_lstat,
-    libc::SYS_open,
-    libc::SYS_readlink,
-    libc::SYS_stat,
-];
+const FORGIVEN_OLD: &[i64] =
+    &[libc::SYS_access, libc::SYS_lstat, libc::SYS_open, libc::SYS_readlink, libc::SYS_stat];
 #[cfg(not(target_arch = "x86_64"))]
 const FORGIVEN_OLD: &[i64] = &[];
 

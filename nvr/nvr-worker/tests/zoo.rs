@@ -90,7 +90,10 @@ fn good_ones_pass() {
 
 #[test]
 fn crashes_are_named() {
-    check("abort", "it crashed: SIGABRT, it gave up (a panic, an assertion): thread 'main' panicked at rule.rs:7:1: no zone");
+    check(
+        "abort",
+        "it crashed: SIGABRT, it gave up (a panic, an assertion): thread 'main' panicked at rule.rs:7:1: no zone",
+    );
     check("segfault", "it crashed: SIGSEGV, it used memory that is not its own");
     check("stack", "it crashed: SIGSEGV");
     check("bomb", "it crashed: SIGABRT");
@@ -108,7 +111,8 @@ fn hangs_are_ended() {
 #[test]
 fn what_is_forbidden_is_named() {
     check("fork", "it was ended for a system call that no plugin may make: clone (a process or thread)");
-    check("thread", "that no plugin may make: clone");
+    // libc holds all signals back while it makes a thread, so there is no telling which call it was.
+    check("thread", "it crashed: SIGSYS, it made a system call that no plugin may make");
     check("exec", "that no plugin may make: execve (a program)");
     check("socket", "that no plugin may make: socket");
     check("socket_load", "that no plugin may make: socket, while it was loaded");
@@ -128,14 +132,15 @@ fn lies_are_found() {
     check("other_id", "its manifest says id `zone-entry`, the library `fire`");
     check("other_types", "its manifest says event_types `zone-entry`, the library `fire`");
     check("no_type", "declares event type 4711, which is not on the closed list");
-    check("flood", "it emitted more than a call may");
-    check("undeclared", "it emitted undeclared types, 20 times");
+    check("flood", "it floods: 100000 emits of one call were refused");
+    check("undeclared", "it emitted undeclared types");
     check("forge", "it breaks the protocol");
 }
 
 #[test]
 fn what_is_no_library_is_not_loaded() {
-    let cut = |to: u64| move |p: &Path| std::fs::File::options().write(true).open(p).unwrap().set_len(to).unwrap();
+    let cut =
+        |to: u64| move |p: &Path| std::fs::File::options().write(true).open(p).unwrap().set_len(to).unwrap();
     check_changed("good", cut(0), "it cannot be loaded");
     check_changed("good", cut(100), "it cannot be loaded");
     check_changed("good", cut(5000), "while it was loaded");
@@ -202,6 +207,9 @@ fn what_an_open_event_began_is_ended_at_the_stop() {
         worker.pump(Duration::from_secs(5)).unwrap();
     }
     let (said, ended) = worker.stop();
-    assert!(matches!(said.as_slice(), [Said::Event(1, 0, e), Said::Destroyed(1)] if e.phase == Phase::End), "{said:?}");
+    assert!(
+        matches!(said.as_slice(), [Said::Event(1, 0, e), Said::Destroyed(1)] if e.phase == Phase::End),
+        "{said:?}"
+    );
     assert_eq!(ended, None);
 }

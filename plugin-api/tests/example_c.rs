@@ -21,8 +21,8 @@ fn with_library<T>(source: &Path, then: impl FnOnce(*const abi::Entry) -> T) -> 
     // SAFETY: the library is the one just built; it has no constructors.
     let library = unsafe { libloading::Library::new(&library) }.unwrap();
     // SAFETY: the header says what the symbol is.
-    let entry = unsafe { library.get::<abi::Entry>(abi::ENTRY_SYMBOL.as_bytes()) }.unwrap();
-    then(&raw const *entry)
+    let entry = unsafe { library.get::<*const abi::Entry>(abi::ENTRY_SYMBOL.as_bytes()) }.unwrap();
+    then(*entry)
 }
 
 #[test]

@@ -19,9 +19,9 @@ pub mod host;
 pub mod input;
 pub mod needs;
 pub mod output;
-//pub mod rule;
+pub mod rule;
 #[cfg(feature = "testkit")]
-pub mod testkit {}
+pub mod testkit;
 
 pub use closed::{Direction, EventType, Phase, Regime, Region, ResultKind, Series};
 pub use detector::{Descriptor, Detector};

@@ -48,7 +48,9 @@ impl About {
         };
         let long = |s: abi::Str, what| {
             // SAFETY: as above.
-            unsafe { text(s, abi::SCHEMA_BYTES_MAX) }.map(str::to_owned).ok_or(what)
+            let json = unsafe { text(s, abi::SCHEMA_BYTES_MAX) };
+            let object = |t: &&str| serde_json::from_str(t).is_ok_and(|v: serde_json::Value| v.is_object());
+            json.filter(object).map(str::to_owned).ok_or(what)
         };
         let id = name(d.id, "descriptor: id")?;
         if !id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
@@ -69,8 +71,8 @@ impl About {
             name: name(d.name, "descriptor: name")?,
             version: name(d.version, "descriptor: version")?,
             situation: name(d.situation, "descriptor: situation")?,
-            texts: long(d.texts, "descriptor: texts")?,
-            config_schema: long(d.config_schema, "descriptor: config_schema")?,
+            texts: long(d.texts, "descriptor: texts is no JSON object")?,
+            config_schema: long(d.config_schema, "descriptor: config_schema is no JSON object")?,
             event_types: on_list.ok_or("descriptor: an event type outside the list")?,
             // SAFETY: as above.
             needs: unsafe { read_needs(d.needs) }?,

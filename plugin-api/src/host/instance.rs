@@ -54,12 +54,41 @@ pub struct InputData<'a> {
     pub inference: &'a [InferenceData<'a>],
 }
 
+/// What the plugin points to until its `destroy` has returned: on the heap, and never moved.
+#[derive(Debug)]
+struct Hosted(*mut (RefCell<Context>, abi::Host));
+
+impl Hosted {
+    fn new(about: &About) -> Self {
+        let parts = Box::into_raw(Box::new((Context::new(about), host_of(std::ptr::null()))));
+        // SAFETY: just allocated, and ours alone.
+        unsafe { (*parts).1 = host_of(&raw const (*parts).0) };
+        Self(parts)
+    }
+
+    fn context(&self) -> &RefCell<Context> {
+        // SAFETY: allocated until `self` is dropped; shared only on this thread.
+        unsafe { &(*self.0).0 }
+    }
+
+    fn host(&self) -> *const abi::Host {
+        // SAFETY: allocated until `self` is dropped; no reference is made.
+        unsafe { &raw const (*self.0).1 }
+    }
+}
+
+impl Drop for Hosted {
+    fn drop(&mut self) {
+        // SAFETY: from `Box::into_raw`, dropped once; `Instance` destroys the plugin's side before its fields.
+        drop(unsafe { Box::from_raw(self.0) });
+    }
+}
+
 /// A live instance.
 #[derive(Debug)]
 pub struct Instance {
     raw: *mut abi::Detector,
-    context: Box<RefCell<Context>>,
-    _host: Box<abi::Host>, // the plugin points to it
+    hosted: Hosted,
     needs: Needs,
 }
 
@@ -68,11 +97,11 @@ impl Instance {
         if config.len() > abi::CONFIG_BYTES_MAX {
             return Err(PluginError::Contract("the configuration is over 64 KiB"));
         }
-        let context = Box::new(Context::new(about));
-        let host = Box::new(host_of(&raw const *context));
+        let hosted = Hosted::new(about);
+        let host = hosted.host();
         let mut raw: *mut abi::Detector = std::ptr::null_mut();
-        // SAFETY: host and context live in boxes until after `destroy`; the text outlives the call.
-        call("create", |err| unsafe { create(&raw const *host, abi::Str::of(config), &raw mut raw, err) })?;
+        // SAFETY: host and context live until after `destroy`; the text outlives the call.
+        call("create", |err| unsafe { create(host, abi::Str::of(config), &raw mut raw, err) })?;
         if raw.is_null() || !raw.is_aligned() {
             return Err(PluginError::Contract("`create` made nothing"));
         }
@@ -83,7 +112,7 @@ impl Instance {
         else {
             return Err(PluginError::Contract("a function of the detector is null"));
         };
-        let mut made = Self { raw, context, _host: host, needs: about.needs.clone() };
+        let mut made = Self { raw, hosted, needs: about.needs.clone() };
         let none = abi::FrameNeed { format: 0, width: 0, height: 0, fps_max: 0.0 };
         let mut out = abi::Needs {
             labels: abi::Labels::default(),
@@ -103,7 +132,7 @@ impl Instance {
         let asked =
             made.needs.inference.iter().filter(|n| n.region == Region::Asked).map(|n| n.model.clone());
         let asked = asked.collect();
-        made.context.borrow_mut().set_models(asked);
+        made.hosted.context().borrow_mut().set_models(asked);
         Ok(made)
     }
 
@@ -157,24 +186,34 @@ impl Instance {
 
     /// Times and ids start again.
     pub fn reset(&mut self) -> Said {
-        // SAFETY: a live instance, and serial.
-        let done = self.during(|d| Ok(d.reset.into_iter().for_each(|f| unsafe { f(d.raw()) })));
+        let done = self.during(|d| {
+            if let Some(f) = d.reset {
+                // SAFETY: a live instance, and serial.
+                unsafe { f(d.raw()) };
+            }
+            Ok(())
+        });
         done.unwrap_or_default()
     }
 
     /// Once, after the last `process`.
     pub fn stop(&mut self) -> Said {
-        // SAFETY: a live instance, and serial.
-        let done = self.during(|d| Ok(d.stop.into_iter().for_each(|f| unsafe { f(d.raw()) })));
+        let done = self.during(|d| {
+            if let Some(f) = d.stop {
+                // SAFETY: a live instance, and serial.
+                unsafe { f(d.raw()) };
+            }
+            Ok(())
+        });
         done.unwrap_or_default()
     }
 
     fn during(&mut self, f: impl FnOnce(&Live) -> Result<(), PluginError>) -> Result<Said, PluginError> {
-        self.context.borrow_mut().open(true);
+        self.hosted.context().borrow_mut().open(true);
         // SAFETY: a live instance: its function table is readable until `destroy`.
         let live = Live { raw: self.raw, table: unsafe { *self.raw } };
         let done = f(&live);
-        let mut context = self.context.borrow_mut();
+        let mut context = self.hosted.context().borrow_mut();
         context.open(false);
         let said = context.take();
         done.map(|()| said)

@@ -105,7 +105,10 @@ pub fn receive_order(channel: &MediaChannel, buffer: &mut [u8]) -> Result<Replay
 ///
 /// # Errors
 /// As [`MediaChannel::receive`]; the message breaks a limit.
-pub fn receive_from_perceive(channel: &MediaChannel, buffer: &mut [u8]) -> Result<FromPerceive, ChannelError> {
+pub fn receive_from_perceive(
+    channel: &MediaChannel,
+    buffer: &mut [u8],
+) -> Result<FromPerceive, ChannelError> {
     let message = receive(channel, buffer)?;
     let broken = match &message {
         FromPerceive::Hello { layers, .. } if layers.len() > LAYERS_MAX => Some("number of sandbox layers"),

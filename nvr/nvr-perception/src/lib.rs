@@ -4,9 +4,9 @@
 //! Leaves to others: decoding (`nvr-media`), what a scene means (plugins), what is kept (`nvr-alerts`).
 
 pub mod analyse;
-pub mod model;
-pub mod replay;
 pub mod gate;
 pub mod ground;
+pub mod model;
 pub mod plan;
+pub mod replay;
 pub mod track;

@@ -83,8 +83,8 @@ fn replay(channel: &MediaChannel) -> Result<(), ReplayError> {
     let order = receive_order(channel, &mut vec![0; MESSAGE_LEN_MAX])?;
     let detector = detector(&order)?;
     let id = detector.manifest().id.clone();
-    let clip = File::open(&order.clip)
-        .map_err(|source| ReplayError::Clip { path: order.clip.clone(), source })?;
+    let clip =
+        File::open(&order.clip).map_err(|source| ReplayError::Clip { path: order.clip.clone(), source })?;
     let mut reader = FrameReader::new(clip.into())?;
     let layers = sandbox::enter(&[]);
     channel.send(&FromPerceive::Hello { layers, detector: id })?;

@@ -6,4 +6,5 @@
 pub mod gate;
 pub mod ground;
 pub mod plan;
+pub mod prior;
 pub mod track;

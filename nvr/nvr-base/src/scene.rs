@@ -43,7 +43,7 @@ pub struct Track {
     pub label: Label,
     /// Score of its last detection, 0..1.
     pub score: f32,
-    /// Where it is now: measured when `observed`, else predicted.
+    /// Where it is now: measured (and smoothed) when `observed`, else predicted.
     pub rect: Rect,
     /// Motion of its centre, in picture widths and picture heights a second.
     pub velocity: (f32, f32),

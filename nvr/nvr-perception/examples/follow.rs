@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "an example talks on the terminal")]
 
 use nvr_base::{Class, Detection, Label, Rect, Scene};
+use nvr_perception::prior::plausible;
 use nvr_perception::track::{Tracker, TrackerConfig};
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -60,7 +61,7 @@ fn read(line: &str) -> Result<Detection, Box<dyn Error>> {
     let numbers: Vec<f32> = line.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
     let [label, score, x, y, w, h] = numbers.as_slice() else { return Err("not six numbers".into()) };
     let label = Label::from_index(*label as usize).ok_or("no such label")?;
-    Ok(Detection { label, score: *score, rect: Rect { x: *x, y: *y, w: *w, h: *h } })
+    Ok(plausible(Detection { label, score: *score, rect: Rect { x: *x, y: *y, w: *w, h: *h } }))
 }
 
 fn take(scene: &Scene, line_y: f32, followed: &mut BTreeMap<u64, Followed>, tally: &mut Tally) {

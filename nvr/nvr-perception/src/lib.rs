@@ -8,5 +8,6 @@ pub mod gate;
 pub mod ground;
 pub mod model;
 pub mod plan;
+pub mod prior;
 pub mod replay;
 pub mod track;

@@ -23,7 +23,7 @@ use target::{Seen, Target};
 
 /// Most detections of one frame that are looked at: the surest.
 pub const DETECTIONS_MAX: usize = 300;
-/// Two detections of one class that overlap more than this are one.
+/// Two detections of one class, or of two things that are no persons, that overlap more than this are one.
 const SAME_DETECTION_IOU: f32 = 0.75;
 /// Two tracks of one class that overlap more than this for [`SAME_TRACK_S`] are one.
 const SAME_TRACK_IOU: f32 = 0.85;
@@ -45,7 +45,9 @@ pub struct TrackerConfig {
     pub score_sure: f32,
     /// Score from which an unsure detection may go on with a track.
     pub score_unsure: f32,
-    /// Score from which a detection may begin a track.
+    /// Score from which a detection may begin a candidate.
+    pub score_candidate: f32,
+    /// Score that at least one detection of a candidate must have before it is a track.
     pub score_new: f32,
     /// Two detections in frames that follow each other confirm a track when these seconds lie between them, three in at
     /// most six frames always do. So a track is confirmed 0.2 s after its first detection at 10 frames a second, 0.4 s at
@@ -61,6 +63,7 @@ impl Default for TrackerConfig {
             aspect: 16.0 / 9.0,
             score_sure: 0.4,
             score_unsure: 0.15,
+            score_candidate: 0.25,
             score_new: 0.45,
             confirm_s: 0.3,
             lost_s: 3.0,
@@ -105,7 +108,7 @@ impl Tracker {
             target.predict(dt_s);
         }
         let (sure, unsure) = self.sort(detections);
-        let left = self.associate(at_us, &sure, &unsure);
+        let left = self.associate(at_us, sure, unsure);
         for target in self.targets.iter_mut().filter(|target| !target.observed) {
             target.missed = target.missed.saturating_add(1);
             target.lost_s += dt_s;
@@ -162,7 +165,7 @@ impl Tracker {
         for detection in sane {
             let class = Class::of(detection.label);
             let double = kept.iter().any(|k| {
-                Class::of(k.detection.label) == class
+                (Class::of(k.detection.label) == class || may_be_renamed(&k.detection, detection))
                     && k.detection.rect.iou(&detection.rect) > SAME_DETECTION_IOU
             });
             if !double {
@@ -173,20 +176,21 @@ impl Tracker {
         kept.into_iter().partition(|seen| seen.detection.score >= self.config.score_sure)
     }
 
-    /// Gives detections to targets; what is left of the sure ones is returned.
-    fn associate(&mut self, at_us: i64, sure: &[Seen], unsure: &[Seen]) -> Vec<Seen> {
+    /// Gives detections to targets; what is left is returned.
+    fn associate(&mut self, at_us: i64, mut left: Vec<Seen>, mut weak: Vec<Seen>) -> Vec<Seen> {
         let aspect = self.aspect;
-        let mut left: Vec<Seen> = sure.to_vec();
         let track = |t: &Target| t.id.is_some() && !t.observed;
         let overlap = |t: &Target, s: &Seen| by_overlap(t, s, aspect, IOU_MIN);
         let distance = |t: &Target, s: &Seen| by_distance(t, s, aspect);
         // Sure detections to tracks; unsure ones to tracks that were there a moment ago; then by distance; then candidates.
         self.give(at_us, &mut left, 1.0, track, overlap);
         let fresh = |t: &Target| t.id.is_some() && !t.observed && t.lost_s < LOST_AFTER_S;
-        let mut weak = unsure.to_vec();
         self.give(at_us, &mut weak, UNSURE_NOISE, fresh, |t, s| by_overlap(t, s, aspect, IOU_MIN_UNSURE));
         self.give(at_us, &mut left, 1.0, track, distance);
+        // A candidate may go on with unsure ones: what comes nearer is first seen faintly, and should be a track by the time
+        // it matters where it is.
         let candidate = |t: &Target| t.id.is_none() && !t.observed;
+        left.append(&mut weak);
         self.give(at_us, &mut left, 1.0, candidate, |t, s| overlap(t, s).or_else(|| distance(t, s)));
         left
     }
@@ -216,7 +220,7 @@ impl Tracker {
     }
 
     fn begin(&mut self, at_us: i64, left: Vec<Seen>) {
-        for seen in left.into_iter().filter(|seen| seen.detection.score >= self.config.score_new) {
+        for seen in left.into_iter().filter(|seen| seen.detection.score >= self.config.score_candidate) {
             if self.targets.len() < TRACKS_MAX {
                 self.targets.push(Target::new(at_us, &seen));
             } else {
@@ -267,7 +271,8 @@ impl Tracker {
             // Seen in half the frames at least: noise that comes back now and then is not.
             let steady = target.hits.saturating_mul(2) >= target.steps;
             let pair = target.hits == 2 && target.steps == 2 && long;
-            if steady && (target.hits >= 3 || pair) {
+            let sure = target.score_best >= self.config.score_new;
+            if sure && steady && (target.hits >= 3 || pair) {
                 self.last_id += 1;
                 target.id = Some(TrackId(self.last_id));
             }
@@ -295,6 +300,11 @@ impl Tracker {
         tracks.sort_by_key(|track| track.id);
         Scene { at_us, tracks, ended, motion: 0.0 }
     }
+}
+
+/// Whether the detector may have two names for one thing: never for a person, who may sit on or behind one.
+fn may_be_renamed(a: &Detection, b: &Detection) -> bool {
+    Class::of(a.label) != Class::Person && Class::of(b.label) != Class::Person
 }
 
 #[cfg(test)]

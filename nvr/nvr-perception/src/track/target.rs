@@ -36,6 +36,8 @@ pub(crate) struct Target {
     pub(crate) id: Option<TrackId>,
     pub(crate) filter: Filter,
     pub(crate) score: f32,
+    /// The best score so far.
+    pub(crate) score_best: f32,
     pub(crate) first_seen_us: i64,
     pub(crate) last_seen_us: i64,
     pub(crate) observed: bool,
@@ -62,6 +64,7 @@ impl Target {
             anchor: filter.clone(),
             filter,
             score: seen.detection.score,
+            score_best: seen.detection.score,
             first_seen_us: at_us,
             last_seen_us: at_us,
             observed: true,
@@ -109,6 +112,7 @@ impl Target {
         self.filter.update(&seen.shape, noise);
         self.anchor = self.filter.clone();
         self.score = seen.detection.score;
+        self.score_best = self.score_best.max(self.score);
         self.last_seen_us = at_us;
         self.observed = true;
         self.lost_s = 0.0;

@@ -244,6 +244,22 @@ fn unsure_detections_go_on_but_do_not_begin() {
 }
 
 #[test]
+fn what_begins_faintly_is_a_track_once_it_is_sure() {
+    let confirmed = |scores: &[f32]| {
+        let mut tracker = Tracker::new(TrackerConfig::default());
+        let rect = Rect { x: 0.4, y: 0.4, w: 0.05, h: 0.2 };
+        (0..).zip(scores).find_map(|(i, score)| {
+            let scene = tracker.step(i * 100_000, &[Detection { label: Label::PERSON, score: *score, rect }]);
+            scene.tracks.first().map(|track| (i, track.first_seen_us))
+        })
+    };
+    assert_eq!(confirmed(&[0.3, 0.3, 0.3, 0.6]), Some((3, 0)));
+    assert_eq!(confirmed(&[0.6, 0.3, 0.3]), Some((2, 0)));
+    assert_eq!(confirmed(&[0.1, 0.2, 0.6, 0.6, 0.6]), Some((4, 200_000)));
+    assert_eq!(confirmed(&[0.4; 20]), None);
+}
+
+#[test]
 fn labels_are_voted() {
     let rect = Rect { x: 0.4, y: 0.4, w: 0.2, h: 0.2 };
     let names = |labels: &[Label]| {

@@ -1,4 +1,5 @@
 //! Continuity within one camera for seconds: a track that dies and comes back where it would be is the same object.
+//! What is detected twice at one place is one object too.
 //!
 //! Promises: only place, size, class and time decide; after [`RELAY_US`] a lost object is forgotten, and nothing of it is
 //! kept. It is no re-identification: nothing about how a thing looks gets here.
@@ -17,6 +18,10 @@ const OFF_SIZES: f32 = 0.5;
 const OFF_SIZES_PER_S: f32 = 0.3;
 /// Height of one over the height of the other, at most.
 const RATIO_MAX: f32 = 1.6;
+/// Two boxes of one class that share so much are one thing; …
+const DOUBLE_IOU: f32 = 0.7;
+/// … and stay one until they share less than this.
+const DOUBLE_IOU_STAYS: f32 = 0.5;
 /// A track goes on moving as it did for no longer than this.
 const COAST_S_MAX: f32 = 1.5;
 
@@ -46,6 +51,8 @@ pub struct Relay {
     held: Vec<Held>,
     /// Tracks that go on as predictions after another took their object over.
     retired: Vec<TrackId>,
+    /// Tracks that lie on another of their class: the same thing, detected twice (a van as car and as truck).
+    doubles: Vec<TrackId>,
     objects: u64,
 }
 
@@ -65,8 +72,14 @@ impl Relay {
         // What is only predicted may be what the new track is: the tracker changed its number.
         let (unseen, mut held): (Vec<_>, Vec<_>) = held.into_iter().partition(|h: &Held| !h.track.observed);
         left.extend(unseen);
+        let doubles = std::mem::take(&mut self.doubles);
         for track in fresh {
-            let off = |h: &Held| distance(&h.observed, track, aspect);
+            let double = doubles.contains(&track.id);
+            if held.iter().any(|h| lies_on(&h.track, track, double)) {
+                self.doubles.push(track.id);
+                continue;
+            }
+            let off = |h: &Held| distance(&h.observed, track, aspect, double);
             let near = (left.iter().enumerate())
                 .filter_map(|(n, h)| off(h).map(|d| (n, d)))
                 .min_by(|a, b| a.1.total_cmp(&b.1));
@@ -114,9 +127,17 @@ impl Relay {
     }
 }
 
-/// How far a new track is from where a lost one would be, in box sizes; `None` when it cannot be the same.
-fn distance(lost: &Track, new: &Track, aspect: f32) -> Option<f32> {
-    let away_us = new.first_seen_us - lost.last_seen_us;
+/// Whether a track is a second detection of another; one that was stays one until they are well apart.
+fn lies_on(other: &Track, track: &Track, double: bool) -> bool {
+    let least = if double { DOUBLE_IOU_STAYS } else { DOUBLE_IOU };
+    Class::of(other.label) == Class::of(track.label) && other.rect.iou(&track.rect) >= least
+}
+
+/// How far a new track is from where a lost one would be, in box sizes; `None` when it cannot be the same. A double was
+/// there all along, another track only since the lost one was last seen.
+fn distance(lost: &Track, new: &Track, aspect: f32, double: bool) -> Option<f32> {
+    let since_us = if double { new.last_seen_us } else { new.first_seen_us };
+    let away_us = since_us - lost.last_seen_us;
     let ratio = lost.rect.h.max(f32::EPSILON) / new.rect.h.max(f32::EPSILON);
     let same = Class::of(lost.label) == Class::of(new.label);
     if !same || !(0..=RELAY_US).contains(&away_us) || !(1.0 / RATIO_MAX..=RATIO_MAX).contains(&ratio) {
@@ -187,6 +208,26 @@ mod tests {
             &[&[(1, 0.5, true)], &[], &[], &[], &[], &[], &[], &[(2, 0.5, true)]];
         check(0.0, long, &["1:1", "", "", "", "", "", "", "2:2"]);
         check(0.0, &[&[(1, 0.5, true)], &[(1, 0.5, true), (2, 0.52, true)]], &["1:1", "1:1,2:2"]);
+    }
+
+    #[test]
+    fn one_thing_detected_twice_is_one_object() {
+        check(
+            0.0,
+            &[
+                &[(1, 0.5, true)],
+                &[(1, 0.5, true), (2, 0.505, true)],
+                &[(1, 0.5, true), (2, 0.505, true)],
+                &[(2, 0.505, true)],
+                &[(2, 0.6, true)],
+            ],
+            &["1:1", "1:1", "1:1", "1:2", "1:2"],
+        );
+        check(
+            0.0,
+            &[&[(1, 0.5, true), (2, 0.505, true)], &[(1, 0.5, true), (2, 0.6, true)]],
+            &["1:1", "1:1,2:2"],
+        );
     }
 
     #[test]

@@ -3,4 +3,8 @@
 //! Promises: the only crate linking ONNX Runtime; everything but the model sessions is pure.
 //! Leaves to others: decoding (`nvr-media`), what a scene means (plugins), what is kept (`nvr-alerts`).
 
+pub mod gate;
+pub mod ground;
 pub mod model;
+pub mod plan;
+pub mod track;

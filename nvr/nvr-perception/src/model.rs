@@ -4,6 +4,7 @@
 //! same detections on every run; nothing a manifest, a file or an output says can make this code panic.
 //! Leaves to others: getting files from the network (`models/fetch`), when a frame is worth a look (`plan`, `gate`).
 
+pub mod bench;
 pub mod catalogue;
 pub mod density;
 pub mod detector;
@@ -19,6 +20,7 @@ pub mod session;
 pub mod ssd;
 pub mod yolox;
 
+pub use bench::{Times, bench};
 pub use catalogue::{Catalogue, Imported, Presence};
 pub use density::{Density, DensityCounter};
 pub use detector::Detector;

@@ -14,8 +14,9 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// Manifests that are part of the program.
-pub const SHIPPED: [(&str, &str); 5] = [
+pub const SHIPPED: [(&str, &str); 6] = [
     ("nanodet-g-416.toml", include_str!("../../../../models/nanodet-g-416.toml")),
+    ("nanodet-g-416-int8.toml", include_str!("../../../../models/nanodet-g-416-int8.toml")),
     ("movenet-multipose.toml", include_str!("../../../../models/movenet-multipose.toml")),
     ("yolox-nano-416.toml", include_str!("../../../../models/yolox-nano-416.toml")),
     ("person-vehicle-bike-2002.toml", include_str!("../../../../models/person-vehicle-bike-2002.toml")),
@@ -266,6 +267,6 @@ mod tests {
         let all = Catalogue::open(empty.path()).unwrap();
         assert_eq!(all.best_detector(empty.path()).unwrap(), None);
         assert_eq!(verify_library(empty.path()).unwrap(), Presence::Absent);
-        assert!(all.manifests().iter().filter(|m| m.default).count() == 2);
+        assert!(all.manifests().iter().filter(|m| m.default).count() == 3);
     }
 }

@@ -127,7 +127,7 @@ impl Letterbox {
             let row = Row { values: &self.row, y, channels, gain: self.gain, offset: self.offset };
             match &mut self.pixels.numbers {
                 Numbers::F32(out) => row.store(out, &self.input, |v| v),
-                Numbers::I32(out) => row.store(out, &self.input, |v| v.round() as i32),
+                Numbers::I32(out) => row.store(out, &self.input, |v| (v + 0.5) as i32), // none is below zero
             }
         }
         (&self.pixels, placement)

@@ -46,7 +46,7 @@ fn complaints() {
     check(nano, "labels = \"coco80\"", "labels = \"faces\"", "coco80");
     check(nano, "labels = \"coco80\"", "labels = [\"jean dupont\"]", "closed list");
     check(nano, "labels = \"coco80\"", "labels = []", "output.labels:");
-    check(nano, "score_min = 0.35", "score_min = 1.5", "output.score_min:");
+    check(nano, "score_min = 0.3", "score_min = 1.5", "output.score_min:");
     check(nano, "default = true", "embedding = true", "embedding");
     check("movenet-multipose.toml", "pad = 0", "mean = [1.0, 1.0, 1.0]", "only with type f32");
     check("mcnn-shtech-b.toml", "tensors = [\"density\"]", "tensors = [\"a\", \"b\"]", "has 1");

@@ -7,11 +7,14 @@
 pub mod agreement;
 pub mod catalogue;
 pub mod channel;
+pub mod descriptor;
 pub mod ending;
 pub mod folder;
 pub mod generation;
+pub mod host;
 pub mod manifest;
 pub mod outstanding;
+pub mod process;
 pub mod protocol;
 pub mod selftest;
 pub mod signature;

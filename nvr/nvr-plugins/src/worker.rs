@@ -5,26 +5,20 @@
 //! Leaves to others: when to start one (`generation`), what its events mean (`nvr-alerts`).
 
 use crate::channel::{Channel, ChannelError};
-use crate::ending::{Clues, Exit, sentence};
+use crate::ending::{Clues, sentence};
 use crate::outstanding::{Counters, Outstanding};
+pub use crate::process::Launch;
+use crate::process::Process;
 use crate::protocol::{
     Descriptor, Done, EMITS_MAX, Event, FromWorker, Input, InstanceId, Needs, Sample, ToWorker, check_input,
     decode_from_worker,
 };
 use crate::vocabulary::event_name;
-use command_fds::{CommandFdExt, FdMapping};
 use nvr_base::media_protocol::Layer;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
-use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// The descriptor on which a worker finds its socket.
-const CHANNEL_FD: i32 = 3;
 /// Address space of a worker, in bytes.
 pub const MEMORY_BYTES_MAX: u64 = 512 << 20;
 /// Longest time from the start to `Ready`.
@@ -35,23 +29,10 @@ pub const STOP_WAIT_MAX: Duration = Duration::from_secs(2);
 const EXIT_WAIT_MAX: Duration = Duration::from_secs(1);
 /// Most messages one [`Worker::pump`] takes, so that a flood cannot hold its caller.
 const MESSAGES_MAX: usize = 1024;
-/// How much of the end of standard error is kept, in bytes.
-const STDERR_MAX: usize = 4096;
 /// What one call may say beyond its figures: events, samples, log lines, asks.
 const SAID_PER_CALL_MAX: u32 = 2 * EMITS_MAX + 32;
 /// Most objects of one call of `stop` or `reset` that are ended for the plugin.
 const ENDED_MAX: u32 = 1024;
-
-/// How to start a worker.
-#[derive(Debug, Clone)]
-pub struct Launch {
-    /// `nvr-worker`.
-    pub program: PathBuf,
-    /// The verified copy of the library.
-    pub library: PathBuf,
-    /// Address space, in bytes.
-    pub memory_bytes_max: u64,
-}
 
 /// What a worker said, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,8 +74,7 @@ pub struct Ended(pub String);
 /// A running worker. Dropping it kills it.
 #[derive(Debug)]
 pub struct Worker {
-    child: Child,
-    stderr: Option<ChildStderr>,
+    process: Process,
     channel: Channel,
     started: Instant,
     outstanding: Outstanding,
@@ -114,34 +94,17 @@ impl Worker {
     /// # Errors
     /// Why there is no worker.
     pub fn start(launch: &Launch) -> Result<Self, Ended> {
-        let fail = |what: &str, e: &dyn std::fmt::Display| Ended(format!("{what}: {e}"));
-        let (channel, theirs) = Channel::pair().map_err(|e| fail("cannot make a socket", &e))?;
-        let mut command = Command::new(&launch.program);
-        command.env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        command
-            .fd_mappings(vec![FdMapping { parent_fd: theirs, child_fd: CHANNEL_FD }])
-            .map_err(|e| fail("cannot hand a socket over", &e))?;
-        let program = launch.program.display();
-        let mut child = command
-            .spawn()
-            .map_err(|e| Ended(format!("cannot start {program}: {e}; install it beside nvr")))?;
-        // The child's end lives in the child alone: when that ends, this one reads the end.
-        drop(command);
-        let stderr = child.stderr.take();
-        if let Some(stderr) = &stderr {
-            rustix::io::ioctl_fionbio(stderr, true).map_err(|e| fail("cannot listen to its errors", &e))?;
-        }
+        let (process, channel) = Process::start(launch).map_err(|e| Ended(e.to_string()))?;
         let memory_bytes_max = launch.memory_bytes_max;
         let clues = Clues { memory_bytes_max, during: "while it was loaded".into(), ..Clues::default() };
         let mut worker = Self {
-            child,
-            stderr,
+            process,
             channel,
             started: Instant::now(),
             outstanding: Outstanding::default(),
             said: BTreeMap::new(),
             loose: 0,
-            descriptor: empty(),
+            descriptor: Descriptor::default(),
             layers: Vec::new(),
             clues,
             ended: None,
@@ -196,7 +159,7 @@ impl Worker {
 
     /// The process, for people and tests.
     pub fn process_id(&self) -> u32 {
-        self.child.id()
+        self.process.id()
     }
 
     /// Milliseconds since it started, the clock of its deadlines.
@@ -215,7 +178,7 @@ impl Worker {
     /// The worker is gone.
     pub fn ring(&mut self, ring: BorrowedFd<'_>, len: u64) -> Result<(), Ended> {
         let sent = self.channel.send(&ToWorker::Ring { len }, Some(ring), false);
-        sent.or_else(|e| Err(self.broken(&e)))
+        sent.map_err(|e| self.broken(&e))
     }
 
     /// Asks for an instance; the answer is [`Said::Created`] or [`Said::Refused`].
@@ -357,7 +320,7 @@ impl Worker {
         if let Some(ended) = &self.ended {
             return Err(ended.clone());
         }
-        self.listen_to_errors();
+        self.process.listen(&mut self.clues.stderr);
         let message = match self.channel.receive(Some(wait)) {
             Ok(None) => return Ok(None),
             Ok(Some(datagram)) if datagram.fd.is_some() => Err("it handed a descriptor over".to_owned()),
@@ -458,26 +421,13 @@ impl Worker {
         Ok(())
     }
 
-    fn listen_to_errors(&mut self) {
-        let Some(stderr) = &mut self.stderr else { return };
-        let mut buffer = [0; STDERR_MAX];
-        if let Ok(n @ 1..) = stderr.read(&mut buffer) {
-            let new = String::from_utf8_lossy(buffer.get(..n).unwrap_or_default());
-            let text = &mut self.clues.stderr;
-            text.push_str(&new);
-            let cut = text.len().saturating_sub(STDERR_MAX);
-            let cut = (cut..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
-            text.drain(..cut);
-        }
-    }
-
     /// The socket failed: usually because the process is ending.
     fn broken(&mut self, error: &ChannelError) -> Ended {
         if !matches!(error, ChannelError::Closed) {
             return self.kill(&error.to_string());
         }
         self.drain_last_words();
-        if !self.exits_within(EXIT_WAIT_MAX) {
+        if !self.process.exits_within(EXIT_WAIT_MAX) {
             return self.kill("it closed its socket and went on");
         }
         self.end()
@@ -497,26 +447,12 @@ impl Worker {
         }
     }
 
-    fn exits_within(&self, wait: Duration) -> bool {
-        let Some(pid) = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw) else {
-            return false;
-        };
-        let Ok(fd) = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()) else {
-            return false;
-        };
-        let wait = Timespec {
-            tv_sec: i64::try_from(wait.as_secs()).unwrap_or(1),
-            tv_nsec: i64::from(wait.subsec_nanos()),
-        };
-        poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&wait)).is_ok_and(|n| n > 0)
-    }
-
     fn kill(&mut self, why: &str) -> Ended {
         if let Some(ended) = &self.ended {
             return ended.clone();
         }
         self.clues.killed_for = Some(why.to_owned());
-        let _ = self.child.kill();
+        self.process.kill();
         self.end()
     }
 
@@ -525,27 +461,11 @@ impl Worker {
         if let Some(ended) = &self.ended {
             return ended.clone();
         }
-        let exit = match self.child.wait() {
-            Ok(status) => match (status.code(), status.signal()) {
-                (Some(code), _) => Exit::Code(code),
-                (None, Some(signal)) => Exit::Signal(signal),
-                (None, None) => Exit::Unknown,
-            },
-            Err(_) => Exit::Unknown,
-        };
-        self.listen_to_errors();
+        let exit = self.process.reap();
+        self.process.listen(&mut self.clues.stderr);
         let ended = Ended(sentence(exit, &self.clues));
         self.ended = Some(ended.clone());
         ended
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        if self.ended.is_none() {
-            let _ = self.child.kill();
-            let _ = self.child.wait();
-        }
     }
 }
 
@@ -559,24 +479,4 @@ impl AsFd for Worker {
 fn name_of(message: &FromWorker) -> String {
     let text = format!("{message:?}");
     text.chars().take_while(char::is_ascii_alphanumeric).collect()
-}
-
-fn empty() -> Descriptor {
-    Descriptor {
-        abi: (0, 0),
-        id: String::new(),
-        name: String::new(),
-        version: String::new(),
-        situation: String::new(),
-        texts: String::new(),
-        config_schema: String::new(),
-        event_types: Vec::new(),
-        regime: crate::manifest::Regime::PrivateSite,
-        emits_events: false,
-        emits_samples: false,
-        needs: Needs::default(),
-        warmup_s: 0.0,
-        min_px_per_m: 0.0,
-        process_budget_us: 0,
-    }
 }

@@ -5,7 +5,7 @@
 //! Leaves to others: when to start one (`generation`), what its events mean (`nvr-alerts`).
 
 use crate::channel::{Channel, ChannelError};
-use crate::ending::{Clues, sentence};
+use crate::ending::{Clues, Exit, sentence};
 use crate::outstanding::{Counters, Outstanding};
 pub use crate::process::Launch;
 use crate::process::Process;
@@ -86,6 +86,8 @@ pub struct Worker {
     layers: Vec<Layer>,
     clues: Clues,
     ended: Option<Ended>,
+    /// By itself, with code 0, and without a complaint.
+    ended_well: bool,
 }
 
 impl Worker {
@@ -108,6 +110,7 @@ impl Worker {
             layers: Vec::new(),
             clues,
             ended: None,
+            ended_well: false,
         };
         let library = launch.library.to_string_lossy().into_owned();
         worker.tell(&ToWorker::Load { library, memory_bytes_max })?;
@@ -225,6 +228,7 @@ impl Worker {
     /// # Errors
     /// The worker is gone.
     pub fn reset(&mut self, instance: InstanceId) -> Result<(), Ended> {
+        self.said.entry(instance).and_modify(|n| *n = 0);
         self.tell(&ToWorker::Reset { instance })
     }
 
@@ -281,14 +285,12 @@ impl Worker {
         if self.tell(&ToWorker::Stop).is_err() {
             return (all, self.ended.clone());
         }
-        self.said.clear();
+        self.said.values_mut().for_each(|n| *n = 0);
         loop {
             let left = end.saturating_duration_since(Instant::now());
             match self.pump(left) {
                 Ok(said) => all.extend(said),
-                Err(_) if self.clues == (Clues { stderr: self.clues.stderr.clone(), ..self.calm() }) => {
-                    return (all, None);
-                }
+                Err(_) if self.ended_well => return (all, None),
                 Err(ended) => return (all, Some(ended)),
             }
             if left.is_zero() {
@@ -296,12 +298,6 @@ impl Worker {
                 return (all, Some(ended));
             }
         }
-    }
-
-    /// The clues of an end that nothing is wrong with.
-    fn calm(&self) -> Clues {
-        let (memory_bytes_max, denied) = (self.clues.memory_bytes_max, self.clues.denied.clone());
-        Clues { memory_bytes_max, denied, ..Clues::default() }
     }
 
     fn begin(&mut self, instance: InstanceId) {
@@ -328,7 +324,10 @@ impl Worker {
             Err(error) => return Err(self.broken(&error)),
         };
         match message {
-            // Last words: the end follows, and is waited for where it shows.
+            Ok(FromWorker::Dying { .. } | FromWorker::Failed { .. }) if self.has_last_words() => {
+                Err(self.kill("it goes on after its last words"))
+            }
+            // Last words: the end follows, and is found by the next look.
             Ok(FromWorker::Dying { signal, call, memory_kib }) => {
                 self.clues.dying = Some((signal, call, memory_kib));
                 self.receive(wait)
@@ -340,6 +339,10 @@ impl Worker {
             Ok(message) => Ok(Some(message)),
             Err(why) => Err(self.kill(&format!("it breaks the protocol: {why}"))),
         }
+    }
+
+    fn has_last_words(&self) -> bool {
+        self.clues.dying.is_some() || self.clues.failed.is_some()
     }
 
     /// Checks a message against what was asked and declared.
@@ -375,14 +378,11 @@ impl Worker {
                 Ok(Some(Said::Done(done)))
             }
             FromWorker::Log { level, text } => {
-                self.loose += 1;
-                if self.loose > SAID_PER_CALL_MAX {
-                    Err("it floods the log".into())
-                } else {
-                    Ok(Some(Said::Log(level, text)))
-                }
+                self.count_loose()?;
+                Ok(Some(Said::Log(level, text)))
             }
             FromWorker::Denied { call } => {
+                self.count_loose()?;
                 self.denied(call).map_err(|e| e.0)?;
                 Ok(Some(Said::Denied(crate::ending::call_name(call))))
             }
@@ -396,7 +396,9 @@ impl Worker {
             }
             FromWorker::Destroyed { instance } => {
                 self.outstanding.destroyed(instance);
-                self.said.remove(&instance);
+                if self.said.remove(&instance).is_none() {
+                    return Err("it ended an instance that is not there".into());
+                }
                 Ok(Some(Said::Destroyed(instance)))
             }
             other @ (FromWorker::Ready { .. } | FromWorker::Dying { .. } | FromWorker::Failed { .. }) => {
@@ -406,9 +408,17 @@ impl Worker {
     }
 
     fn count(&mut self, instance: InstanceId) -> Result<(), String> {
-        let said = self.said.entry(instance).or_default();
+        let Some(said) = self.said.get_mut(&instance) else {
+            return Err(format!("it speaks of instance {instance}, which is not there"));
+        };
         *said += 1;
         if *said > SAID_PER_CALL_MAX + ENDED_MAX { Err("it says more than its limit".into()) } else { Ok(()) }
+    }
+
+    /// What belongs to no instance.
+    fn count_loose(&mut self) -> Result<(), String> {
+        self.loose += 1;
+        if self.loose > SAID_PER_CALL_MAX { Err("it floods the log".into()) } else { Ok(()) }
     }
 
     fn denied(&mut self, call: i64) -> Result<(), Ended> {
@@ -462,6 +472,7 @@ impl Worker {
             return ended.clone();
         }
         let exit = self.process.reap();
+        self.ended_well = exit == Exit::Code(0) && self.clues.killed_for.is_none() && !self.has_last_words();
         self.process.listen(&mut self.clues.stderr);
         let ended = Ended(sentence(exit, &self.clues));
         self.ended = Some(ended.clone());

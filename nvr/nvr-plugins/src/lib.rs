@@ -16,6 +16,7 @@ pub mod manifest;
 pub mod outstanding;
 pub mod process;
 pub mod protocol;
+pub mod said;
 pub mod selftest;
 pub mod signature;
 pub mod staging;

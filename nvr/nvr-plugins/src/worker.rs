@@ -10,9 +10,9 @@ use crate::outstanding::{Counters, Outstanding};
 pub use crate::process::Launch;
 use crate::process::Process;
 use crate::protocol::{
-    Descriptor, Done, EMITS_MAX, Event, FromWorker, Input, InstanceId, Needs, Sample, ToWorker, check_input,
-    decode_from_worker,
+    Descriptor, EMITS_MAX, FromWorker, Input, InstanceId, ToWorker, check_input, decode_from_worker,
 };
+pub use crate::said::{Ended, Offered, Said};
 use crate::vocabulary::event_name;
 use nvr_base::media_protocol::Layer;
 use std::collections::BTreeMap;
@@ -33,43 +33,6 @@ const MESSAGES_MAX: usize = 1024;
 const SAID_PER_CALL_MAX: u32 = 2 * EMITS_MAX + 32;
 /// Most objects of one call of `stop` or `reset` that are ended for the plugin.
 const ENDED_MAX: u32 = 1024;
-
-/// What a worker said, checked.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Said {
-    /// An instance runs.
-    Created(InstanceId, Needs),
-    /// An instance cannot be made, for the plugin's reason.
-    Refused(InstanceId, String),
-    /// An event of a declared type, with the number of its input.
-    Event(InstanceId, u64, Event),
-    /// A count.
-    Sample(InstanceId, u64, Sample),
-    /// Crops wanted: model and tracks.
-    Ask(InstanceId, String, Vec<u64>),
-    /// An input was answered.
-    Done(Done),
-    /// A log line: level 1 error … 4 debug.
-    Log(i32, String),
-    /// The sandbox refused it something, by name.
-    Denied(String),
-    /// An instance is gone.
-    Destroyed(InstanceId),
-}
-
-/// Whether an input was taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Offered {
-    /// It is under way.
-    Sent,
-    /// Dropped and counted: the last one is not answered yet.
-    Busy,
-}
-
-/// The worker is gone, for this reason.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Ended(pub String);
 
 /// A running worker. Dropping it kills it.
 #[derive(Debug)]
@@ -221,6 +184,27 @@ impl Worker {
             }
             Err(error) => Err(self.broken(&error)),
         }
+    }
+
+    /// Gives an idle instance an input and waits for its answer: for replay and tests, where nothing is dropped. The last
+    /// of what is returned is its [`Said::Done`].
+    ///
+    /// # Errors
+    /// The worker is gone, or the input breaks a limit.
+    pub fn process(&mut self, input: Input) -> Result<Vec<Said>, Ended> {
+        let instance = input.instance;
+        check_input(&input).map_err(|e| Ended(e.to_string()))?;
+        let mut all = Vec::new();
+        while self.offer(input.clone())? == Offered::Busy {
+            if self.outstanding.is_idle() {
+                return Err(Ended("an input is too long for a message".into()));
+            }
+            all.extend(self.pump(HANDSHAKE_WAIT_MAX)?);
+        }
+        while self.outstanding.is_busy(instance) {
+            all.extend(self.pump(HANDSHAKE_WAIT_MAX)?);
+        }
+        Ok(all)
     }
 
     /// Makes an instance forget.

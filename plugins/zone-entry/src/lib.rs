@@ -10,8 +10,10 @@ use nvr_plugin_api::{
 };
 use rule::ZoneEntry;
 
-/// Inputs a second: a person who runs crosses a line in two of them.
-const FPS: f32 = 5.0;
+/// Inputs a second for a zone, and the fewest with which an entry is still seen in time.
+const ZONE_FPS: (f32, f32) = (5.0, 1.0);
+/// The same for a line: a car that passes close by must be followed from one side to the other.
+const LINE_FPS: (f32, f32) = (10.0, 2.0);
 /// Least score of a detection that may start a track.
 const MIN_SCORE: f32 = 0.35;
 
@@ -25,7 +27,10 @@ pub struct ZoneEntryDetector {
 
 impl Detector for ZoneEntryDetector {
     fn template() -> Needs {
-        Needs::tracks(&[Class::Person, Class::Vehicle], MIN_SCORE, FPS)
+        Needs {
+            fps_min: ZONE_FPS.1,
+            ..Needs::tracks(&[Class::Person, Class::Vehicle], MIN_SCORE, ZONE_FPS.0)
+        }
     }
 
     fn create(config: &str) -> Result<Self, String> {
@@ -34,7 +39,8 @@ impl Detector for ZoneEntryDetector {
     }
 
     fn needs(&self) -> Needs {
-        Needs { labels: LabelSet::of_classes(&self.classes), ..Self::template() }
+        let (fps, fps_min) = if self.keys.line.is_some() { LINE_FPS } else { ZONE_FPS };
+        Needs { labels: LabelSet::of_classes(&self.classes), fps, fps_min, ..Self::template() }
     }
 
     fn process(&mut self, input: &Input<'_>, out: &mut Output<'_>) {

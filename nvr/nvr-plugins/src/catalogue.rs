@@ -112,7 +112,7 @@ pub struct Catalogue {
 
 /// What the files of one name come to.
 enum Finding {
-    Good(Manifest, Option<String>),
+    Good(Box<Manifest>, Option<String>),
     /// May become right by itself.
     Unfinished(String),
     Bad(String),
@@ -183,6 +183,7 @@ impl Offer {
             Finding::Good(manifest, signature) => {
                 self.waiting = None;
                 self.rejected = None;
+                let manifest = *manifest;
                 let new = Some((manifest.clone(), signature.clone()));
                 if self.staged == new {
                     return None;
@@ -257,8 +258,8 @@ fn find(library: Option<&Entry>, manifest: Option<&Entry>, signature: Option<&En
         Content::Unread | Content::Text(_) => return Finding::Unfinished("the library was not read".into()),
     }
     match signature.map(|s| &s.content) {
-        None => Finding::Good(manifest, None),
-        Some(Content::Text(text)) => Finding::Good(manifest, Some(text.clone())),
+        None => Finding::Good(Box::new(manifest), None),
+        Some(Content::Text(text)) => Finding::Good(Box::new(manifest), Some(text.clone())),
         Some(_) => Finding::Unfinished("the signature cannot be read".into()),
     }
 }

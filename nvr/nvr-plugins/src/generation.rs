@@ -196,7 +196,7 @@ impl Lifecycle {
             actions.push(Action::Kill(coming.id));
         }
         if let Some(live) = self.live.take() {
-            actions.push(Action::Blind("the plugin was removed".into()));
+            actions.push(Action::Blind("its library was removed".into()));
             self.drain(live, now_ms, actions);
         }
         for hash in before {

@@ -7,12 +7,16 @@
 pub mod agreement;
 pub mod catalogue;
 pub mod channel;
+pub mod descriptor;
 pub mod ending;
 pub mod folder;
 pub mod generation;
+pub mod host;
 pub mod manifest;
 pub mod outstanding;
+pub mod process;
 pub mod protocol;
+pub mod said;
 pub mod selftest;
 pub mod signature;
 pub mod staging;

@@ -18,14 +18,15 @@ pub const LIST_LEN_MAX: usize = 32;
 pub const ABI_MAJOR: u16 = 0;
 
 /// Under which law a plugin may be armed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Regime {
     /// One of the eight situations of decree 2023-828.
     EventEight,
     /// Counts only, nothing about one person.
     Statistics,
-    /// Not in a public place.
+    /// Not in a public place: the narrowest.
+    #[default]
     PrivateSite,
 }
 

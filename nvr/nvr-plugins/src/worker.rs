@@ -7,24 +7,18 @@
 use crate::channel::{Channel, ChannelError};
 use crate::ending::{Clues, Exit, sentence};
 use crate::outstanding::{Counters, Outstanding};
+pub use crate::process::Launch;
+use crate::process::Process;
 use crate::protocol::{
-    Descriptor, Done, EMITS_MAX, Event, FromWorker, Input, InstanceId, Needs, Sample, ToWorker, check_input,
-    decode_from_worker,
+    Descriptor, EMITS_MAX, FromWorker, Input, InstanceId, ToWorker, check_input, decode_from_worker,
 };
+pub use crate::said::{Ended, Offered, Said};
 use crate::vocabulary::event_name;
-use command_fds::{CommandFdExt, FdMapping};
 use nvr_base::media_protocol::Layer;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
-use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// The descriptor on which a worker finds its socket.
-const CHANNEL_FD: i32 = 3;
 /// Address space of a worker, in bytes.
 pub const MEMORY_BYTES_MAX: u64 = 512 << 20;
 /// Longest time from the start to `Ready`.
@@ -35,66 +29,15 @@ pub const STOP_WAIT_MAX: Duration = Duration::from_secs(2);
 const EXIT_WAIT_MAX: Duration = Duration::from_secs(1);
 /// Most messages one [`Worker::pump`] takes, so that a flood cannot hold its caller.
 const MESSAGES_MAX: usize = 1024;
-/// How much of the end of standard error is kept, in bytes.
-const STDERR_MAX: usize = 4096;
 /// What one call may say beyond its figures: events, samples, log lines, asks.
 const SAID_PER_CALL_MAX: u32 = 2 * EMITS_MAX + 32;
 /// Most objects of one call of `stop` or `reset` that are ended for the plugin.
 const ENDED_MAX: u32 = 1024;
 
-/// How to start a worker.
-#[derive(Debug, Clone)]
-pub struct Launch {
-    /// `nvr-worker`.
-    pub program: PathBuf,
-    /// The verified copy of the library.
-    pub library: PathBuf,
-    /// Address space, in bytes.
-    pub memory_bytes_max: u64,
-}
-
-/// What a worker said, checked.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Said {
-    /// An instance runs.
-    Created(InstanceId, Needs),
-    /// An instance cannot be made, for the plugin's reason.
-    Refused(InstanceId, String),
-    /// An event of a declared type, with the number of its input.
-    Event(InstanceId, u64, Event),
-    /// A count.
-    Sample(InstanceId, u64, Sample),
-    /// Crops wanted: model and tracks.
-    Ask(InstanceId, String, Vec<u64>),
-    /// An input was answered.
-    Done(Done),
-    /// A log line: level 1 error … 4 debug.
-    Log(i32, String),
-    /// The sandbox refused it something, by name.
-    Denied(String),
-    /// An instance is gone.
-    Destroyed(InstanceId),
-}
-
-/// Whether an input was taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Offered {
-    /// It is under way.
-    Sent,
-    /// Dropped and counted: the last one is not answered yet.
-    Busy,
-}
-
-/// The worker is gone, for this reason.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Ended(pub String);
-
 /// A running worker. Dropping it kills it.
 #[derive(Debug)]
 pub struct Worker {
-    child: Child,
-    stderr: Option<ChildStderr>,
+    process: Process,
     channel: Channel,
     started: Instant,
     outstanding: Outstanding,
@@ -106,6 +49,8 @@ pub struct Worker {
     layers: Vec<Layer>,
     clues: Clues,
     ended: Option<Ended>,
+    /// By itself, with code 0, and without a complaint.
+    ended_well: bool,
 }
 
 impl Worker {
@@ -114,37 +59,21 @@ impl Worker {
     /// # Errors
     /// Why there is no worker.
     pub fn start(launch: &Launch) -> Result<Self, Ended> {
-        let fail = |what: &str, e: &dyn std::fmt::Display| Ended(format!("{what}: {e}"));
-        let (channel, theirs) = Channel::pair().map_err(|e| fail("cannot make a socket", &e))?;
-        let mut command = Command::new(&launch.program);
-        command.env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        command
-            .fd_mappings(vec![FdMapping { parent_fd: theirs, child_fd: CHANNEL_FD }])
-            .map_err(|e| fail("cannot hand a socket over", &e))?;
-        let program = launch.program.display();
-        let mut child = command
-            .spawn()
-            .map_err(|e| Ended(format!("cannot start {program}: {e}; install it beside nvr")))?;
-        // The child's end lives in the child alone: when that ends, this one reads the end.
-        drop(command);
-        let stderr = child.stderr.take();
-        if let Some(stderr) = &stderr {
-            rustix::io::ioctl_fionbio(stderr, true).map_err(|e| fail("cannot listen to its errors", &e))?;
-        }
+        let (process, channel) = Process::start(launch).map_err(|e| Ended(e.to_string()))?;
         let memory_bytes_max = launch.memory_bytes_max;
         let clues = Clues { memory_bytes_max, during: "while it was loaded".into(), ..Clues::default() };
         let mut worker = Self {
-            child,
-            stderr,
+            process,
             channel,
             started: Instant::now(),
             outstanding: Outstanding::default(),
             said: BTreeMap::new(),
             loose: 0,
-            descriptor: empty(),
+            descriptor: Descriptor::default(),
             layers: Vec::new(),
             clues,
             ended: None,
+            ended_well: false,
         };
         let library = launch.library.to_string_lossy().into_owned();
         worker.tell(&ToWorker::Load { library, memory_bytes_max })?;
@@ -196,7 +125,7 @@ impl Worker {
 
     /// The process, for people and tests.
     pub fn process_id(&self) -> u32 {
-        self.child.id()
+        self.process.id()
     }
 
     /// Milliseconds since it started, the clock of its deadlines.
@@ -215,7 +144,7 @@ impl Worker {
     /// The worker is gone.
     pub fn ring(&mut self, ring: BorrowedFd<'_>, len: u64) -> Result<(), Ended> {
         let sent = self.channel.send(&ToWorker::Ring { len }, Some(ring), false);
-        sent.or_else(|e| Err(self.broken(&e)))
+        sent.map_err(|e| self.broken(&e))
     }
 
     /// Asks for an instance; the answer is [`Said::Created`] or [`Said::Refused`].
@@ -257,11 +186,33 @@ impl Worker {
         }
     }
 
+    /// Gives an idle instance an input and waits for its answer: for replay and tests, where nothing is dropped. The last
+    /// of what is returned is its [`Said::Done`].
+    ///
+    /// # Errors
+    /// The worker is gone, or the input breaks a limit.
+    pub fn process(&mut self, input: Input) -> Result<Vec<Said>, Ended> {
+        let instance = input.instance;
+        check_input(&input).map_err(|e| Ended(e.to_string()))?;
+        let mut all = Vec::new();
+        while self.offer(input.clone())? == Offered::Busy {
+            if self.outstanding.is_idle() {
+                return Err(Ended("an input is too long for a message".into()));
+            }
+            all.extend(self.pump(HANDSHAKE_WAIT_MAX)?);
+        }
+        while self.outstanding.is_busy(instance) {
+            all.extend(self.pump(HANDSHAKE_WAIT_MAX)?);
+        }
+        Ok(all)
+    }
+
     /// Makes an instance forget.
     ///
     /// # Errors
     /// The worker is gone.
     pub fn reset(&mut self, instance: InstanceId) -> Result<(), Ended> {
+        self.said.entry(instance).and_modify(|n| *n = 0);
         self.tell(&ToWorker::Reset { instance })
     }
 
@@ -318,14 +269,12 @@ impl Worker {
         if self.tell(&ToWorker::Stop).is_err() {
             return (all, self.ended.clone());
         }
-        self.said.clear();
+        self.said.values_mut().for_each(|n| *n = 0);
         loop {
             let left = end.saturating_duration_since(Instant::now());
             match self.pump(left) {
                 Ok(said) => all.extend(said),
-                Err(_) if self.clues == (Clues { stderr: self.clues.stderr.clone(), ..self.calm() }) => {
-                    return (all, None);
-                }
+                Err(_) if self.ended_well => return (all, None),
                 Err(ended) => return (all, Some(ended)),
             }
             if left.is_zero() {
@@ -333,12 +282,6 @@ impl Worker {
                 return (all, Some(ended));
             }
         }
-    }
-
-    /// The clues of an end that nothing is wrong with.
-    fn calm(&self) -> Clues {
-        let (memory_bytes_max, denied) = (self.clues.memory_bytes_max, self.clues.denied.clone());
-        Clues { memory_bytes_max, denied, ..Clues::default() }
     }
 
     fn begin(&mut self, instance: InstanceId) {
@@ -357,7 +300,7 @@ impl Worker {
         if let Some(ended) = &self.ended {
             return Err(ended.clone());
         }
-        self.listen_to_errors();
+        self.process.listen(&mut self.clues.stderr);
         let message = match self.channel.receive(Some(wait)) {
             Ok(None) => return Ok(None),
             Ok(Some(datagram)) if datagram.fd.is_some() => Err("it handed a descriptor over".to_owned()),
@@ -365,7 +308,10 @@ impl Worker {
             Err(error) => return Err(self.broken(&error)),
         };
         match message {
-            // Last words: the end follows, and is waited for where it shows.
+            Ok(FromWorker::Dying { .. } | FromWorker::Failed { .. }) if self.has_last_words() => {
+                Err(self.kill("it goes on after its last words"))
+            }
+            // Last words: the end follows, and is found by the next look.
             Ok(FromWorker::Dying { signal, call, memory_kib }) => {
                 self.clues.dying = Some((signal, call, memory_kib));
                 self.receive(wait)
@@ -377,6 +323,10 @@ impl Worker {
             Ok(message) => Ok(Some(message)),
             Err(why) => Err(self.kill(&format!("it breaks the protocol: {why}"))),
         }
+    }
+
+    fn has_last_words(&self) -> bool {
+        self.clues.dying.is_some() || self.clues.failed.is_some()
     }
 
     /// Checks a message against what was asked and declared.
@@ -412,14 +362,11 @@ impl Worker {
                 Ok(Some(Said::Done(done)))
             }
             FromWorker::Log { level, text } => {
-                self.loose += 1;
-                if self.loose > SAID_PER_CALL_MAX {
-                    Err("it floods the log".into())
-                } else {
-                    Ok(Some(Said::Log(level, text)))
-                }
+                self.count_loose()?;
+                Ok(Some(Said::Log(level, text)))
             }
             FromWorker::Denied { call } => {
+                self.count_loose()?;
                 self.denied(call).map_err(|e| e.0)?;
                 Ok(Some(Said::Denied(crate::ending::call_name(call))))
             }
@@ -433,7 +380,9 @@ impl Worker {
             }
             FromWorker::Destroyed { instance } => {
                 self.outstanding.destroyed(instance);
-                self.said.remove(&instance);
+                if self.said.remove(&instance).is_none() {
+                    return Err("it ended an instance that is not there".into());
+                }
                 Ok(Some(Said::Destroyed(instance)))
             }
             other @ (FromWorker::Ready { .. } | FromWorker::Dying { .. } | FromWorker::Failed { .. }) => {
@@ -443,9 +392,17 @@ impl Worker {
     }
 
     fn count(&mut self, instance: InstanceId) -> Result<(), String> {
-        let said = self.said.entry(instance).or_default();
+        let Some(said) = self.said.get_mut(&instance) else {
+            return Err(format!("it speaks of instance {instance}, which is not there"));
+        };
         *said += 1;
         if *said > SAID_PER_CALL_MAX + ENDED_MAX { Err("it says more than its limit".into()) } else { Ok(()) }
+    }
+
+    /// What belongs to no instance.
+    fn count_loose(&mut self) -> Result<(), String> {
+        self.loose += 1;
+        if self.loose > SAID_PER_CALL_MAX { Err("it floods the log".into()) } else { Ok(()) }
     }
 
     fn denied(&mut self, call: i64) -> Result<(), Ended> {
@@ -458,26 +415,13 @@ impl Worker {
         Ok(())
     }
 
-    fn listen_to_errors(&mut self) {
-        let Some(stderr) = &mut self.stderr else { return };
-        let mut buffer = [0; STDERR_MAX];
-        if let Ok(n @ 1..) = stderr.read(&mut buffer) {
-            let new = String::from_utf8_lossy(buffer.get(..n).unwrap_or_default());
-            let text = &mut self.clues.stderr;
-            text.push_str(&new);
-            let cut = text.len().saturating_sub(STDERR_MAX);
-            let cut = (cut..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
-            text.drain(..cut);
-        }
-    }
-
     /// The socket failed: usually because the process is ending.
     fn broken(&mut self, error: &ChannelError) -> Ended {
         if !matches!(error, ChannelError::Closed) {
             return self.kill(&error.to_string());
         }
         self.drain_last_words();
-        if !self.exits_within(EXIT_WAIT_MAX) {
+        if !self.process.exits_within(EXIT_WAIT_MAX) {
             return self.kill("it closed its socket and went on");
         }
         self.end()
@@ -497,26 +441,12 @@ impl Worker {
         }
     }
 
-    fn exits_within(&self, wait: Duration) -> bool {
-        let Some(pid) = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw) else {
-            return false;
-        };
-        let Ok(fd) = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()) else {
-            return false;
-        };
-        let wait = Timespec {
-            tv_sec: i64::try_from(wait.as_secs()).unwrap_or(1),
-            tv_nsec: i64::from(wait.subsec_nanos()),
-        };
-        poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&wait)).is_ok_and(|n| n > 0)
-    }
-
     fn kill(&mut self, why: &str) -> Ended {
         if let Some(ended) = &self.ended {
             return ended.clone();
         }
         self.clues.killed_for = Some(why.to_owned());
-        let _ = self.child.kill();
+        self.process.kill();
         self.end()
     }
 
@@ -525,27 +455,12 @@ impl Worker {
         if let Some(ended) = &self.ended {
             return ended.clone();
         }
-        let exit = match self.child.wait() {
-            Ok(status) => match (status.code(), status.signal()) {
-                (Some(code), _) => Exit::Code(code),
-                (None, Some(signal)) => Exit::Signal(signal),
-                (None, None) => Exit::Unknown,
-            },
-            Err(_) => Exit::Unknown,
-        };
-        self.listen_to_errors();
+        let exit = self.process.reap();
+        self.ended_well = exit == Exit::Code(0) && self.clues.killed_for.is_none() && !self.has_last_words();
+        self.process.listen(&mut self.clues.stderr);
         let ended = Ended(sentence(exit, &self.clues));
         self.ended = Some(ended.clone());
         ended
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        if self.ended.is_none() {
-            let _ = self.child.kill();
-            let _ = self.child.wait();
-        }
     }
 }
 
@@ -559,24 +474,4 @@ impl AsFd for Worker {
 fn name_of(message: &FromWorker) -> String {
     let text = format!("{message:?}");
     text.chars().take_while(char::is_ascii_alphanumeric).collect()
-}
-
-fn empty() -> Descriptor {
-    Descriptor {
-        abi: (0, 0),
-        id: String::new(),
-        name: String::new(),
-        version: String::new(),
-        situation: String::new(),
-        texts: String::new(),
-        config_schema: String::new(),
-        event_types: Vec::new(),
-        regime: crate::manifest::Regime::PrivateSite,
-        emits_events: false,
-        emits_samples: false,
-        needs: Needs::default(),
-        warmup_s: 0.0,
-        min_px_per_m: 0.0,
-        process_budget_us: 0,
-    }
 }

@@ -9,7 +9,7 @@ use nvr_plugin_api::abi::{Buf, ERR_BYTES_MAX, Str};
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn text(text: Str, len_max: usize) -> Result<String, &'static str> {
+pub(crate) fn text(text: Str, len_max: usize) -> Result<String, &'static str> {
     let bytes = array(text.ptr, text.len, len_max)?;
     String::from_utf8(bytes).map_err(|_| "no UTF-8")
 }
@@ -18,7 +18,7 @@ pub fn text(text: Str, len_max: usize) -> Result<String, &'static str> {
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn array<T: Copy>(ptr: *const T, len: u64, len_max: usize) -> Result<Vec<T>, &'static str> {
+pub(crate) fn array<T: Copy>(ptr: *const T, len: u64, len_max: usize) -> Result<Vec<T>, &'static str> {
     let len = usize::try_from(len).ok().filter(|len| *len <= len_max).ok_or("longer than its limit")?;
     if len == 0 {
         return Ok(Vec::new());
@@ -38,7 +38,7 @@ pub fn array<T: Copy>(ptr: *const T, len: u64, len_max: usize) -> Result<Vec<T>,
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn one<T: Copy>(ptr: *const T) -> Result<T, &'static str> {
+pub(crate) fn one<T: Copy>(ptr: *const T) -> Result<T, &'static str> {
     array(ptr, 1, 1)?.first().copied().ok_or("nothing")
 }
 

@@ -51,6 +51,7 @@ fn work(inbox: &mut Channel, outbox: &Rc<Channel>) -> Result<(), String> {
         Some(_) => return Err("the first message is no order to load".into()),
         None => return Ok(()),
     };
+    sandbox::lower_priority()?;
     last_words::install()?;
     load_system();
     let mut layers = sandbox::enter(Path::new(&library), memory_bytes_max);

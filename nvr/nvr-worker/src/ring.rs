@@ -26,7 +26,7 @@ impl Ring {
     /// It is no such memfd, or cannot be mapped.
     pub fn map(fd: &OwnedFd, len: u64) -> Result<Self, String> {
         let seals = rustix::fs::fcntl_get_seals(fd).map_err(|_| "the frame ring is no memfd".to_owned())?;
-        if !seals.contains(SealFlags::SHRINK | SealFlags::GROW) {
+        if !seals.contains(SealFlags::SHRINK | SealFlags::GROW | SealFlags::FUTURE_WRITE) {
             return Err("the frame ring is not sealed".into());
         }
         let stat = rustix::fs::fstat(fd).map_err(|e| e.to_string())?;
@@ -69,7 +69,8 @@ mod tests {
         let fd = rustix::fs::memfd_create("ring", MemfdFlags::ALLOW_SEALING).unwrap();
         rustix::fs::ftruncate(&fd, 4096).unwrap();
         assert!(Ring::map(&fd, 4096).unwrap_err().contains("not sealed"));
-        rustix::fs::fcntl_add_seals(&fd, SealFlags::SHRINK | SealFlags::GROW).unwrap();
+        rustix::fs::fcntl_add_seals(&fd, SealFlags::SHRINK | SealFlags::GROW | SealFlags::FUTURE_WRITE)
+            .unwrap();
         assert!(Ring::map(&fd, 8192).unwrap_err().contains("length"));
         let ring = Ring::map(&fd, 4096).unwrap();
         let check = |format, offset, width, height, stride, expected| {

@@ -16,6 +16,8 @@ use std::path::Path;
 
 /// The descriptor on which the host hands its socket over.
 pub const CHANNEL_FD: i32 = 3;
+/// Niceness of a worker: about 1/28 of the weight of a recording thread.
+const NICE: i32 = 15;
 /// Open files: the standard three, the socket, the memory figure, the library, the frame ring.
 const FILES_MAX: u64 = 32;
 
@@ -48,6 +50,17 @@ pub fn ignore_stop_signals() {
             libc::signal(signal, libc::SIG_IGN);
         }
     }
+}
+
+/// Recording goes first. Not `SCHED_IDLE`: on a box that is busy a worker must not look like one that hangs.
+///
+/// # Errors
+/// The system's refusal.
+pub fn lower_priority() -> Result<(), String> {
+    if rustix::process::getpriority_process(None).is_ok_and(|now| now >= NICE) {
+        return Ok(());
+    }
+    rustix::process::setpriority_process(None, NICE).map_err(|e| format!("cannot lower its priority: {e}"))
 }
 
 /// Ends the process without running the plugin's exit handlers and destructors.

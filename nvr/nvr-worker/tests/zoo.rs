@@ -6,7 +6,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // a test that cannot go on fails
 
 use nvr_plugins::manifest::{Manifest, Regime};
-use nvr_plugins::protocol::{Input, Phase};
+use nvr_plugins::protocol::{FrameFormat, FrameRef, Input, Phase};
 use nvr_plugins::signature::Trust;
 use nvr_plugins::staging::{hash_of, stage};
 use nvr_plugins::worker::{Launch, Offered, Said, Worker};
@@ -135,6 +135,7 @@ fn lies_are_found() {
     check("flood", "it floods: 100000 emits of one call were refused");
     check("undeclared", "it emitted undeclared types");
     check("forge", "it breaks the protocol");
+    check("last_words", "it goes on after its last words");
 }
 
 #[test]
@@ -170,12 +171,9 @@ fn a_good_plugin_says_its_event_and_every_layer_is_reported() {
     assert_eq!(kinds, ["NoNewPrivs", "Network", "Limits", "Files", "Syscalls"]);
     let mut phases = Vec::new();
     for n in 0..4 {
-        assert_eq!(worker.offer(input(n)).unwrap(), Offered::Sent);
-        while worker.is_busy() {
-            for said in worker.pump(Duration::from_secs(5)).unwrap() {
-                if let Said::Event(1, sequence, event) = said {
-                    phases.push((sequence, event.phase));
-                }
+        for said in worker.process(input(n)).unwrap() {
+            if let Said::Event(1, sequence, event) = said {
+                phases.push((sequence, event.phase));
             }
         }
     }
@@ -212,4 +210,44 @@ fn what_an_open_event_began_is_ended_at_the_stop() {
         "{said:?}"
     );
     assert_eq!(ended, None);
+}
+
+/// A ring of one gray frame, sealed as perception seals it.
+fn ring() -> (std::os::fd::OwnedFd, FrameRef) {
+    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+    let fd = memfd_create("ring", MemfdFlags::ALLOW_SEALING | MemfdFlags::CLOEXEC).unwrap();
+    ftruncate(&fd, 4096).unwrap();
+    rustix::io::pwrite(&fd, &[7; 4096], 0).unwrap();
+    fcntl_add_seals(&fd, SealFlags::GROW | SealFlags::SHRINK | SealFlags::FUTURE_WRITE).unwrap();
+    (fd, FrameRef { format: FrameFormat::Gray8, offset: 0, width: 64, height: 64, stride: 64 })
+}
+
+/// One input with a frame: what is said of it, or why the worker ended.
+fn with_frame(name: &str) -> String {
+    use std::os::fd::AsFd;
+    let zoo = staged(name, |_| {});
+    let mut worker = serving(&zoo);
+    let (fd, frame) = ring();
+    worker.ring(fd.as_fd(), 4096).unwrap();
+    worker.offer(Input { frames: vec![frame], ..input(0) }).unwrap();
+    let mut all = Vec::new();
+    loop {
+        match worker.pump(Duration::from_secs(5)) {
+            Ok(said) => all.extend(said),
+            Err(ended) => return ended.0,
+        }
+        if !worker.is_busy() {
+            return format!("{all:?}");
+        }
+    }
+}
+
+#[test]
+fn frames_are_read_and_not_written() {
+    let read = with_frame("frame_read");
+    assert!(read.contains("measured: 7.0"), "{read}");
+    let written = with_frame("frame_write");
+    assert!(written.contains("it crashed: SIGSEGV"), "{written}");
+    let remapped = with_frame("frame_remap");
+    assert!(remapped.contains("Denied") || remapped.contains("SIGSEGV"), "{remapped}");
 }

@@ -6,6 +6,7 @@
 
 use crate::model::manifest::Fit;
 use crate::model::{Detector, FrameRgb, ModelError};
+use crate::prior::plausible;
 use crate::track::{Tracker, TrackerConfig};
 use nvr_base::geometry::{Point, Polygon};
 use nvr_base::scene::Scene;
@@ -96,7 +97,8 @@ impl Analyser {
         let mut rgb = self.scaler.rgb(frame, width, height)?;
         self.mask(&mut rgb, width, height);
         let scaled = Instant::now();
-        let detections = self.detector.detect(&FrameRgb::new(width, height, width * 3, &rgb)?)?;
+        let found = self.detector.detect(&FrameRgb::new(width, height, width * 3, &rgb)?)?;
+        let detections: Vec<_> = found.into_iter().map(plausible).collect();
         let detected = Instant::now();
         let aspect = frame.width as f32 / frame.height as f32;
         let tracker = self

@@ -125,11 +125,8 @@ impl<'a> Report<'a> {
             }
         }
         for (number, sample) in &answers.samples {
-            if let Some(tally) = self.tallies.get_mut(number)
-                && tally.add(sample)
-            {
-                let at_s = seconds(sample.at_us);
-                self.line(*number, json!({"first_count_s": at_s}), &format!("counts since {at_s} s"))?;
+            if let Some(tally) = self.tallies.get_mut(number) {
+                tally.add(sample);
             }
         }
         Ok(())

@@ -42,7 +42,7 @@ pub(super) struct Detectors {
     plugins: Vec<String>,
     /// Inputs a second of the rule that needs most.
     pub(super) fps: f32,
-    /// Whether a rule's plugin counts only.
+    /// Whether a rule's plugin counts.
     pub(super) counts: Vec<bool>,
     /// Copies the workers run.
     _store: tempfile::TempDir,
@@ -89,7 +89,7 @@ impl Detectors {
                     break;
                 }
             }
-            all.counts.push(!worker.descriptor().emits_events);
+            all.counts.push(worker.descriptor().emits_samples);
             all.plugins.push(plugin.to_owned());
         }
         Ok(all)

@@ -19,7 +19,6 @@ const BACKWARD: i32 = 2;
 pub(super) struct Tally {
     /// Forward and backward, by class.
     sums: BTreeMap<String, [u64; 2]>,
-    has_counted: bool,
 }
 
 impl Tally {
@@ -27,24 +26,23 @@ impl Tally {
     pub(super) fn new(classes: Option<&[Class]>) -> Self {
         let classes = classes.unwrap_or(&[Class::Person, Class::Vehicle]);
         let sums = classes.iter().map(|class| (class.to_string(), [0, 0])).collect();
-        Self { sums, has_counted: false }
+        Self { sums }
     }
 
-    /// Adds a sample. True for the first that counts.
-    pub(super) fn add(&mut self, sample: &Sample) -> bool {
+    /// Adds a sample.
+    pub(super) fn add(&mut self, sample: &Sample) {
         let way = match sample.direction {
             FORWARD => 0,
             BACKWARD => 1,
-            _ => return false,
+            _ => return,
         };
         if sample.series != CROSSINGS || sample.n == 0 {
-            return false;
+            return;
         }
-        let Some(sums) = self.sums.get_mut(&class_name(sample.class)) else { return false };
+        let Some(sums) = self.sums.get_mut(&class_name(sample.class)) else { return };
         if let Some(sum) = sums.get_mut(way) {
             *sum += u64::from(sample.n);
         }
-        !std::mem::replace(&mut self.has_counted, true)
     }
 
     /// `{"person":{"forward":4,"backward":0}}`

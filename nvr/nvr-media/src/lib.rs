@@ -2,7 +2,8 @@
 //!
 //! Promises: the only crate linking GStreamer and v4l; camera bytes are touched only behind the sandbox; whatever is
 //!   lost is said. Data flow: `device` → `choice` → `sandbox` → `capture` → `loss` → (`jpeg` | `annexb` | `encoder`)
-//!   → `output` → the recorder; one still picture: `sandbox` → `still` → `nvr picture`.
+//!   → `output` → the recorder; one still picture: `sandbox` → `still` → `nvr picture`;
+//!   a file for the analysis: `frames` → `nvr-perceive`.
 //! Leaves to others: starting the child, restarting it, and gaps (`nvr-ingest`), the protocol (`nvr-base`).
 
 pub mod annexb;
@@ -12,9 +13,12 @@ pub mod choice;
 pub mod device;
 pub mod encoder;
 pub mod failure;
+pub mod frames;
 pub mod jpeg;
+mod load;
 pub mod loss;
 pub mod output;
+pub mod picture;
 pub mod sandbox;
 pub mod still;
 pub mod syscalls;

@@ -6,6 +6,7 @@
 
 use crate::child::{await_order, prepare, report};
 use crate::failure::Failure;
+use crate::load::{error_of, load, make, make_app, unsupported};
 use crate::sandbox;
 use gstreamer as gst;
 use gstreamer::prelude::*;
@@ -15,7 +16,6 @@ use nvr_base::media_protocol::{FatalCause, FromChild, MESSAGE_LEN_MAX, SIDE_PX_M
 use nvr_base::still_protocol::{DECODE_WAIT_MAX, receive_order};
 use nvr_base::{Codec, Format, Mono, VideoFormat};
 use rustix::process::{Resource, Rlimit, setrlimit};
-use std::path::PathBuf;
 use std::time::Instant;
 
 /// Processor time, in seconds: what a decoder in an endless loop may take.
@@ -71,10 +71,6 @@ pub fn run(channel: MediaChannel) -> Result<(), Failure> {
     report(&channel, answer(&channel))
 }
 
-fn unsupported(what: impl Into<String>) -> Failure {
-    Failure::new(FatalCause::Unsupported, what)
-}
-
 fn answer(channel: &MediaChannel) -> Result<(), Failure> {
     await_order(channel)?;
     let (order, data) = receive_order(channel, &mut vec![0; MESSAGE_LEN_MAX])?;
@@ -106,35 +102,6 @@ fn limits() -> Result<(), Failure> {
             .map_err(|e| Failure::new(FatalCause::Internal, format!("cannot limit {resource:?}: {e}")))?;
     }
     Ok(())
-}
-
-/// Loads `plugin`, unless GStreamer knows `element` already. False: it is not installed.
-fn load(plugin: &str, element: &str) -> bool {
-    let known = || gst::ElementFactory::find(element).is_some();
-    let file = format!("libgst{plugin}.so");
-    let variable = std::env::var_os("GST_PLUGIN_PATH").unwrap_or_default();
-    let architecture = format!("/usr/lib/{}-linux-gnu/gstreamer-1.0", std::env::consts::ARCH);
-    let standard = [&architecture, "/usr/lib64/gstreamer-1.0", "/usr/lib/gstreamer-1.0"].map(PathBuf::from);
-    known()
-        || std::env::split_paths(&variable)
-            .chain(standard)
-            .any(|folder| gst::Plugin::load_file(folder.join(&file)).is_ok() && known())
-}
-
-fn make(plugin: &str, element: &str) -> Result<gst::Element, Failure> {
-    let made = load(plugin, element).then(|| gst::ElementFactory::make(element).build().ok()).flatten();
-    made.ok_or_else(|| {
-        unsupported(format!(
-            "GStreamer has no `{element}`; install gstreamer1.0-plugins-base, -good and -bad"
-        ))
-    })
-}
-
-/// The sink or source of a pipeline, by its type.
-fn make_app<T: IsA<gst::Element>>(element: &str) -> Result<T, Failure> {
-    make("app", element)?.downcast::<T>().map_err(|_| {
-        unsupported(format!("`{element}` is not GStreamer's own; install gstreamer1.0-plugins-base"))
-    })
 }
 
 /// Only pictures with JPEG's colours in `format` pass.
@@ -208,7 +175,7 @@ impl Still {
         let wait = gst::ClockTime::try_from(deadline.saturating_duration_since(Instant::now())).ok();
         let Some(sample) = started.then(|| self.sink.try_pull_sample(wait)).flatten() else {
             let why = if self.sink.is_eos() { "it holds no picture" } else { "no answer" };
-            return Err(fail(self.error().as_deref().unwrap_or(why)));
+            return Err(fail(error_of(&self.pipeline).as_deref().unwrap_or(why)));
         };
         let side = |name| {
             let side = sample.caps()?.structure(0)?.get::<i32>(name).ok()?;
@@ -221,14 +188,5 @@ impl Still {
             sample.buffer().and_then(|b| b.map_readable().ok()).ok_or_else(|| fail("no data"))?.to_vec();
         let video = VideoFormat { codec: Codec::Mjpeg, width, height, config: Vec::new(), reorder_depth: 0 };
         Ok((video, jpeg))
-    }
-
-    /// What an element says that failed.
-    fn error(&self) -> Option<String> {
-        let message = self.pipeline.bus()?.pop_filtered(&[gst::MessageType::Error])?;
-        match message.view() {
-            gst::MessageView::Error(error) => Some(error.error().to_string()),
-            _ => None,
-        }
     }
 }

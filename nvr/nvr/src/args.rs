@@ -98,6 +98,17 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  nvr picture --camera gate --at 2026-11-24T05:21:25Z --out gate.jpg")]
     Picture(PictureArgs),
 
+    /// Run detectors over a file and print their alerts
+    #[command(after_help = "Example:\n  nvr replay --rules rules.toml --json clip.mp4")]
+    Replay(ReplayArgs),
+
+    /// Make plugins ready to drop in, and list them
+    Plugins {
+        /// What to do.
+        #[command(subcommand)]
+        command: PluginsCommand,
+    },
+
     /// Measure this machine
     #[command(after_help = "Example:\n  nvr bench record --cameras 50 --kbps 4000 --seconds 60 --json")]
     Bench(BenchArgs),
@@ -230,6 +241,56 @@ pub(crate) struct PictureArgs {
     /// Only this stream; when absent the one that answers fastest
     #[arg(long, value_enum)]
     pub(crate) stream: Option<StreamArg>,
+}
+
+/// `nvr replay`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ReplayArgs {
+    /// File with the rules
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rules: PathBuf,
+    /// The film: MP4, Matroska or AVI
+    #[arg(value_name = "CLIP")]
+    pub(crate) clip: PathBuf,
+    /// Folder of plugins; when absent `plugins` beside the program or above it
+    #[arg(long, value_name = "FOLDER", env = "NVR_PLUGINS")]
+    pub(crate) plugins: Option<PathBuf>,
+    /// Folder of models and ONNX Runtime; when absent `models` beside the program or above it
+    #[arg(long, value_name = "FOLDER", env = "NVR_MODELS")]
+    pub(crate) models: Option<PathBuf>,
+    /// Detector to use; when absent the best that is there
+    #[arg(long, value_name = "ID")]
+    pub(crate) detector: Option<String>,
+    /// When the film's first frame was taken
+    #[arg(long, value_name = "TIME")]
+    pub(crate) start: Option<Utc>,
+}
+
+/// `nvr plugins`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginsCommand {
+    /// Copy libraries to a folder and write each one's manifest
+    #[command(
+        after_help = "Example:\n  nvr plugins pack target/release/libzone_entry.so --out target/plugins"
+    )]
+    Pack {
+        /// The libraries
+        #[arg(required = true, value_name = "LIB")]
+        library: Vec<PathBuf>,
+        /// The folder
+        #[arg(long, value_name = "FOLDER")]
+        out: PathBuf,
+        /// Who answers for them
+        #[arg(long, value_name = "NAME", default_value = "")]
+        author: String,
+    },
+    /// List the plugins of a folder
+    #[command(after_help = "Example:\n  nvr plugins list --plugins target/plugins")]
+    List {
+        /// The folder; when absent `plugins` beside the program or above it
+        #[arg(long, value_name = "FOLDER", env = "NVR_PLUGINS")]
+        plugins: Option<PathBuf>,
+    },
 }
 
 /// `nvr bench`.

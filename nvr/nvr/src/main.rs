@@ -49,6 +49,8 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Lock(args) => commands::lock::run(cli, args, true),
         Command::Unlock(args) => commands::lock::run(cli, args, false),
         Command::Picture(args) => commands::picture::run(cli, args),
+        Command::Replay(args) => commands::replay::run(cli, args),
+        Command::Plugins { command } => commands::plugins::run(cli, command),
         Command::Bench(args) => match &args.command {
             BenchCommand::Record(args) => commands::bench::run(cli, args),
         },

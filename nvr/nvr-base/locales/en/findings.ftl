@@ -25,6 +25,8 @@ finding-later-section = the section “{ $name }” does not exist in this versi
 finding-missing-key = the key “{ $name }” is missing
     .remedy = { $name ->
         [id] Give the camera a short id, such as id = "gate".
+        [situation] Say what the rule looks for, such as situation = "zone-entry".
+        [camera] Say which camera the rule is for, such as camera = "gate".
         [url] Say where the camera is, such as url = "rtsp://user@host/stream" or "v4l2:/dev/v4l/by-path/…".
         [path] Say where footage goes, such as path = "/var/lib/nvr" in [storage].
        *[other] Add it.
@@ -40,6 +42,7 @@ finding-wrong-type = “{ $key }” is { $found ->
     } and must be { $expected ->
         [text] a text
         [integer] a whole number
+        [number] a number
         [boolean] true or false
         [list] a list
         [size] a size
@@ -48,6 +51,7 @@ finding-wrong-type = “{ $key }” is { $found ->
     .remedy = { $expected ->
         [text] Put it in double quotes.
         [integer] Write the number without quotes and without a fraction.
+        [number] Write the number without quotes.
         [boolean] Write true or false, without quotes.
         [list] Put it in square brackets.
         [size] Write a number with a unit, such as "500 GB".
@@ -119,6 +123,21 @@ finding-audio-needs-basis = sound may not be recorded without a legal basis
     .remedy = Take audio = true out, or state the basis: legal_basis = "…". In public places there is none in France.
 finding-bad-mask = mask number { $number } is no polygon inside the picture
     .remedy = Write at least three points [x, y], each number between 0 and 1 from the top left corner.
+
+## Rules
+
+finding-bad-rule-id = “{ $value }” is no rule id
+    .remedy = Use 1 to { $max } characters of a-z, A-Z, 0-9, -, _ and ., the first a letter or digit.
+finding-duplicate-rule-id = the rule id “{ $value }” is taken, by line { $line }
+    .remedy = Give each rule its own id, or take the id out: it then gets one.
+finding-bad-schedule = “{ $value }” is no schedule
+    .remedy = Write days and hours of local time, such as "Mo-Su 22:00-06:00" or "Mo-Fr 08:00-12:00,14:00-18:00; Sa 10:00-12:00", or "always".
+finding-bad-zone = “{ $key }” is no area of the picture
+    .remedy = Write at least three points [x, y] around an area, each number between 0 and 1 from the top left corner.
+finding-bad-line = “{ $key }” is no line in the picture
+    .remedy = Write two different points, such as [[0, 0.5], [1, 0.5]], each number between 0 and 1 from the top left corner.
+finding-bad-class = there is no class “{ $value }”
+    .remedy = Write person, bicycle, vehicle, bag, animal, or a COCO name such as "car" or "dog".
 
 ## Storage, server, site
 

@@ -28,6 +28,8 @@ finding-later-section = la section « { $name } » n'existe pas encore dans cett
 finding-missing-key = la clé « { $name } » manque
     .remedy = { $name ->
         [id] Donnez à la caméra un identifiant court, par exemple id = "portail".
+        [situation] Indiquez ce que la règle cherche, par exemple situation = "zone-entry".
+        [camera] Indiquez la caméra de la règle, par exemple camera = "gate".
         [url] Indiquez où est la caméra, par exemple url = "rtsp://utilisateur@hôte/flux" ou "v4l2:/dev/v4l/by-path/…".
         [path] Indiquez où vont les images, par exemple path = "/var/lib/nvr" dans [storage].
        *[other] Ajoutez-la.
@@ -43,6 +45,7 @@ finding-wrong-type = « { $key } » est { $found ->
     } et doit être { $expected ->
         [text] un texte
         [integer] un nombre entier
+        [number] un nombre
         [boolean] true ou false
         [list] une liste
         [size] une taille
@@ -51,6 +54,7 @@ finding-wrong-type = « { $key } » est { $found ->
     .remedy = { $expected ->
         [text] Mettez la valeur entre guillemets droits.
         [integer] Écrivez le nombre sans guillemets et sans décimales.
+        [number] Écrivez le nombre sans guillemets.
         [boolean] Écrivez true ou false, sans guillemets.
         [list] Mettez la valeur entre crochets.
         [size] Écrivez un nombre et son unité, par exemple "500 GB".
@@ -122,6 +126,21 @@ finding-audio-needs-basis = le son ne peut pas être enregistré sans base léga
     .remedy = Retirez audio = true, ou indiquez la base : legal_basis = "…". Dans un lieu public, il n'y en a pas en France.
 finding-bad-mask = le masque numéro { $number } n'est pas un polygone dans l'image
     .remedy = Écrivez au moins trois points [x, y], chaque nombre entre 0 et 1 depuis le coin supérieur gauche.
+
+## Règles
+
+finding-bad-rule-id = « { $value } » n'est pas un identifiant de règle
+    .remedy = Employez 1 à { $max } caractères parmi a-z, A-Z, 0-9, -, _ et ., le premier une lettre ou un chiffre.
+finding-duplicate-rule-id = l'identifiant de règle « { $value } » est déjà pris, à la ligne { $line }
+    .remedy = Donnez à chaque règle son propre identifiant, ou retirez-le : la règle en reçoit un.
+finding-bad-schedule = « { $value } » n'est pas un horaire
+    .remedy = Écrivez des jours et des heures locales, par exemple "Mo-Su 22:00-06:00" ou "Mo-Fr 08:00-12:00,14:00-18:00; Sa 10:00-12:00", ou "always" ; les jours sont Mo, Tu, We, Th, Fr, Sa, Su.
+finding-bad-zone = « { $key } » n'est pas une surface de l'image
+    .remedy = Écrivez au moins trois points [x, y] autour d'une surface, chaque nombre entre 0 et 1 depuis le coin supérieur gauche.
+finding-bad-line = « { $key } » n'est pas une ligne dans l'image
+    .remedy = Écrivez deux points différents, par exemple [[0, 0.5], [1, 0.5]], chaque nombre entre 0 et 1 depuis le coin supérieur gauche.
+finding-bad-class = il n'y a pas de classe « { $value } »
+    .remedy = Écrivez person, bicycle, vehicle, bag, animal, ou un nom de COCO comme "car" ou "dog".
 
 ## Stockage, serveur, site
 

@@ -135,6 +135,20 @@ finding_ids! {
     /// A mask that is no polygon inside the picture.
     BadMask = "bad-mask", Error;
 
+    // Rules.
+    /// A rule id with wrong characters or length.
+    BadRuleId = "bad-rule-id", Error;
+    /// Two rules with one id.
+    DuplicateRuleId = "duplicate-rule-id", Error;
+    /// A schedule that cannot be understood.
+    BadSchedule = "bad-schedule", Error;
+    /// A zone that is no polygon with an area inside the picture.
+    BadZone = "bad-zone", Error;
+    /// A line that is not two points of the picture.
+    BadLine = "bad-line", Error;
+    /// A class that does not exist.
+    BadClass = "bad-class", Error;
+
     // Storage, server, site.
     /// More than 30 days without a legal basis.
     KeepNeedsBasis = "keep-needs-basis", Error;

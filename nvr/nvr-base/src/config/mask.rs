@@ -30,6 +30,13 @@ pub struct Mask {
     pub points: Vec<Point>,
 }
 
+impl From<&Mask> for crate::geometry::Polygon {
+    fn from(mask: &Mask) -> Self {
+        let point = |p: &Point| crate::geometry::Point { x: p.x as f32, y: p.y as f32 };
+        Self(mask.points.iter().map(point).collect())
+    }
+}
+
 /// Reads `masks = [[[x, y], …], …]`.
 pub(crate) fn read(report: &mut Report<'_>, entry: Entry<'_>) -> Option<Vec<Mask>> {
     let polygons = entry.list(report, MASKS_MAX)?;
@@ -46,7 +53,8 @@ pub(crate) fn read(report: &mut Report<'_>, entry: Entry<'_>) -> Option<Vec<Mask
     Some(masks)
 }
 
-fn point(entry: &Entry<'_>) -> Option<Point> {
+/// A point `[x, y]` inside the picture.
+pub(crate) fn point(entry: &Entry<'_>) -> Option<Point> {
     let DeValue::Array(pair) = entry.value else { return None };
     let number = |i: usize| {
         let value = match pair.get(i)?.get_ref() {

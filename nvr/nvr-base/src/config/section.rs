@@ -4,7 +4,7 @@
 //! Leaves to others: what the values mean (`storage`, `server`, `site`, `camera`).
 
 use super::claim::{Claim, ClaimKind};
-use super::finding::{FINDINGS_MAX, Finding, FindingId, Severity, quote};
+use super::finding::{FINDINGS_MAX, Finding, FindingId, Place, Severity, quote};
 use super::line::LineIndex;
 use super::suggest::nearest;
 use crate::text::Arg;
@@ -41,6 +41,11 @@ impl<'a> Report<'a> {
     /// Remembers a claim made at a byte offset.
     pub(crate) fn claim(&mut self, at: usize, key: &str, kind: ClaimKind) {
         self.claims.push(Claim { kind, key: key.to_owned(), place: Some(self.lines.place(at)) });
+    }
+
+    /// Line and column of a byte offset.
+    pub(crate) fn place(&self, at: usize) -> Place {
+        self.lines.place(at)
     }
 
     /// Line of a byte offset.
@@ -233,6 +238,44 @@ impl<'a> Section<'a> {
             report.add(entry.at, &entry.key, FindingId::OutOfRange, args);
         }
         value
+    }
+
+    /// A finite number within limits; a whole one will do.
+    pub(crate) fn number(
+        &mut self,
+        report: &mut Report<'_>,
+        key: &'static str,
+        limits: RangeInclusive<f64>,
+    ) -> Option<f64> {
+        let entry = self.entry(key)?;
+        let (value, shown) = match entry.value {
+            DeValue::Integer(n) => {
+                (i64::from_str_radix(n.as_str(), n.radix()).ok().map(|n| n as f64), n.as_str())
+            }
+            DeValue::Float(n) => (n.as_str().parse().ok(), n.as_str()),
+            _ => {
+                entry.wrong_type(report, "number");
+                return None;
+            }
+        };
+        let value = value.filter(|v| limits.contains(v));
+        if value.is_none() {
+            let limit = |n: &f64| Arg::from(n.to_string());
+            let args =
+                vec![("value", quote(shown)), ("min", limit(limits.start())), ("max", limit(limits.end()))];
+            report.add(entry.at, &entry.key, FindingId::OutOfRange, args);
+        }
+        value
+    }
+
+    /// The keys that are none of `known`, with their offsets and values.
+    pub(crate) fn unknown<'k>(
+        &self,
+        known: &'k [&'static str],
+    ) -> impl Iterator<Item = (&'a str, usize, &'a DeValue<'a>)> + use<'a, 'k> {
+        let pairs = self.table.into_iter().flatten();
+        let found = pairs.map(|(k, v)| (k.get_ref().as_ref(), k.span().start, v.get_ref()));
+        found.filter(move |(name, ..)| !known.contains(name))
     }
 
     /// An integer within limits, as `u32`.

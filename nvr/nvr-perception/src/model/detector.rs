@@ -1,0 +1,90 @@
+//! A detector: a frame in, labelled boxes out.
+//!
+//! Promises: the file is read once, hashed, and those very bytes are run; detections are best first, inside the picture,
+//! at most [`DETECTIONS_MAX`](super::nms::DETECTIONS_MAX), and the same for the same frame.
+//! Leaves to others: which frames (`gate`, `plan`), which boxes are the same object as before (`track`).
+
+use super::catalogue::sha256_hex;
+use super::error::ModelError;
+use super::frame::FrameRgb;
+use super::letterbox::Letterbox;
+use super::manifest::{Family, Manifest};
+use super::nms::suppress;
+use super::runtime::Runtime;
+use super::session::Session;
+use super::{nanodet, ssd, yolox};
+use nvr_base::scene::Detection;
+use std::io::Read;
+use std::path::Path;
+
+/// A detecting model, loaded.
+#[derive(Debug)]
+pub struct Detector {
+    manifest: Manifest,
+    session: Session,
+    letterbox: Letterbox,
+    score_min: f32,
+}
+
+impl Detector {
+    /// Loads the model from a file with the manifest's hash; `threads` is 1 where results must repeat.
+    pub fn open(
+        runtime: &Runtime,
+        manifest: &Manifest,
+        file: &Path,
+        threads: usize,
+    ) -> Result<Self, ModelError> {
+        let session = load(runtime, manifest, file, threads, "labelled boxes", Family::detects)?;
+        let letterbox = Letterbox::new(&manifest.input);
+        Ok(Self { manifest: manifest.clone(), session, letterbox, score_min: manifest.output.score_min })
+    }
+
+    /// Gives detections from another score on than the manifest's; trackers use weak ones too.
+    pub fn with_score_min(mut self, score_min: f32) -> Self {
+        self.score_min = score_min.clamp(0.01, 1.0); // below it every cell is a box
+        self
+    }
+
+    /// The manifest it runs on.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// What is in a frame, best first.
+    pub fn detect(&mut self, frame: &FrameRgb<'_>) -> Result<Vec<Detection>, ModelError> {
+        let (pixels, placement) = self.letterbox.prepare(frame);
+        let (manifest, score_min) = (&self.manifest, self.score_min);
+        let boxes = self.session.run(pixels, |views| match manifest.output.family {
+            Family::Nanodet => nanodet::read(manifest, views, placement, score_min),
+            Family::Yolox => yolox::read(manifest, views, placement, score_min),
+            Family::Ssd => ssd::read(manifest, views, placement, score_min),
+            Family::Movenet | Family::Density => Ok(Vec::new()), // `open` refuses them
+        })?;
+        Ok(suppress(boxes, manifest.output.nms_iou))
+    }
+}
+
+/// Reads a model's file, checks that it is the manifest's, and loads it.
+pub(crate) fn load(
+    runtime: &Runtime,
+    manifest: &Manifest,
+    file: &Path,
+    threads: usize,
+    wanted: &'static str,
+    fits: impl Fn(Family) -> bool,
+) -> Result<Session, ModelError> {
+    let family = manifest.output.family;
+    if !fits(family) {
+        return Err(ModelError::Family { id: manifest.id.clone(), family: family.name(), wanted });
+    }
+    let wrong = |source| ModelError::File { step: "read model", path: file.to_path_buf(), source };
+    let mut bytes = Vec::new();
+    let open = std::fs::File::open(file).map_err(wrong)?;
+    open.take(manifest.bytes + 1).read_to_end(&mut bytes).map_err(wrong)?;
+    let found = sha256_hex(&bytes);
+    if found != manifest.sha256 {
+        let (id, expected) = (manifest.id.clone(), manifest.sha256.clone());
+        return Err(ModelError::Hash { id, path: file.to_path_buf(), found, expected });
+    }
+    Session::open(runtime, manifest, &bytes, threads)
+}

@@ -1,0 +1,3 @@
+/* Its destructor is a crash. */
+#define AT_DESTROY(host) abort()
+#include "plugin.h"

@@ -1,0 +1,4 @@
+/* Makes a child. */
+#include <unistd.h>
+#define AT_PROCESS(host, input) (void)!fork()
+#include "plugin.h"

@@ -1,0 +1,5 @@
+/* Never stops. */
+static volatile int forever = 1;
+#define AT_STOP(host) \
+    while (forever) {}
+#include "plugin.h"

@@ -1,0 +1,3 @@
+/* Is another plugin than its manifest says. */
+#define PLUGIN_ID "fire"
+#include "plugin.h"

@@ -1,0 +1,16 @@
+//! What the rules of every situation share, as pure state machines: keys, dwell and release, crossing, continuity.
+//!
+//! Promises: no clock, no memory of more than a few seconds; times are media times. The meaning is the one every rule has:
+//! see each file. Leaves to others: the situation itself (`plugins/*/src/rule.rs`).
+
+mod crossing;
+mod episode;
+mod keys;
+mod relay;
+mod rider;
+
+pub use crossing::Crossing;
+pub use episode::{Change, Episode, Holds};
+pub use keys::{CommonKeys, LineDirection, class_of};
+pub use relay::{Held, Relay};
+pub use rider::is_rider;

@@ -133,7 +133,7 @@ fn receive<T: for<'a> Deserialize<'a>>(channel: &MediaChannel, buffer: &mut [u8]
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may stop on what it did not expect")]
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop on what it did not expect")]
 
     use super::*;
 
@@ -154,7 +154,7 @@ mod tests {
         match (got, expected) {
             (Ok(got), Ok(())) => assert_eq!(&got, sent),
             (Err(why), Err(expected)) => assert!(why.to_string().contains(expected), "{why}"),
-            (got, expected) => assert!(false, "{got:?}, expected {expected:?}"),
+            (got, expected) => panic!("{got:?}, expected {expected:?}"),
         }
     }
 

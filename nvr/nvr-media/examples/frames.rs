@@ -6,7 +6,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let began = std::time::Instant::now();
         let mut reader = nvr_media::frames::FrameReader::new(std::fs::File::open(&path)?.into())?;
         let (mut count, mut last, mut size) = (0, 0, (0, 0));
-        while let Some(frame) = reader.next()? {
+        while let Some(frame) = reader.next_frame()? {
             (count, last, size) = (count + 1, frame.at_us, (frame.width, frame.height));
         }
         let took = began.elapsed().as_secs_f64();

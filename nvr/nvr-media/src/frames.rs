@@ -109,7 +109,7 @@ impl FrameReader {
     ///
     /// # Errors
     /// The file cannot be decoded: what GStreamer says of it.
-    pub fn next(&mut self) -> Result<Option<Frame>, Failure> {
+    pub fn next_frame(&mut self) -> Result<Option<Frame>, Failure> {
         if self.first_us.is_none() && self.pipeline.set_state(gst::State::Playing).is_err() {
             return Err(self.failed("it does not start"));
         }

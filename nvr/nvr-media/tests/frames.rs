@@ -24,7 +24,7 @@ fn made(folder: &Path, name: &str, arguments: &str) -> PathBuf {
 fn read(path: &Path) -> Result<Vec<Frame>, String> {
     let mut reader = FrameReader::new(File::open(path).unwrap().into()).map_err(|e| e.what)?;
     let mut frames = Vec::new();
-    while let Some(frame) = reader.next().map_err(|e| e.what)? {
+    while let Some(frame) = reader.next_frame().map_err(|e| e.what)? {
         frames.push(frame);
     }
     assert_eq!(reader.untimed, 0);

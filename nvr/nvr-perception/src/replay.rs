@@ -93,7 +93,7 @@ fn replay(channel: &MediaChannel) -> Result<(), ReplayError> {
     let mut decoding = Duration::ZERO;
     loop {
         let began = Instant::now();
-        let Some(frame) = reader.next()? else { break };
+        let Some(frame) = reader.next_frame()? else { break };
         decoding += began.elapsed();
         summary.frames += 1;
         summary.last_us = frame.at_us;

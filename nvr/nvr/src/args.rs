@@ -103,6 +103,9 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
 
     /// Make plugins ready to drop in, and list them
+    #[command(
+        after_help = "Example:\n  nvr plugins pack target/release/libzone_entry.so --out target/plugins"
+    )]
     Plugins {
         /// What to do.
         #[command(subcommand)]

@@ -7,16 +7,14 @@
 use super::replay::{folder, program};
 use crate::args::{Cli, PluginsCommand};
 use crate::terminal::{print_json, print_line};
-use anyhow::{Context, bail};
-use nvr_plugins::manifest::{MANIFEST_LEN_MAX, Manifest};
+use anyhow::Context;
+use nvr_plugins::catalogue::{LIBRARY_LEN_MAX, library_name};
+use nvr_plugins::manifest::{MANIFEST_LEN_MAX, Manifest, ManifestError};
 use nvr_plugins::staging::{hash_of, read_plain};
 use nvr_plugins::worker::{Launch, MEMORY_BYTES_MAX, Worker};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-
-/// Longest library, bytes.
-const LIBRARY_BYTES_MAX: u64 = 64 << 20;
 
 /// Runs it.
 pub(crate) fn run(cli: &Cli, command: &PluginsCommand) -> anyhow::Result<ExitCode> {
@@ -33,8 +31,8 @@ pub(crate) fn run(cli: &Cli, command: &PluginsCommand) -> anyhow::Result<ExitCod
         }
         PluginsCommand::List { plugins } => {
             let folder = plugins.clone().unwrap_or_else(|| folder("plugins"));
-            for manifest in manifests(&folder)? {
-                let m = &manifest;
+            for (path, manifest) in manifests(&folder)? {
+                let m = &manifest.with_context(|| path.display().to_string())?;
                 if cli.json {
                     print_json(m)?;
                 } else {
@@ -52,7 +50,7 @@ pub(crate) fn run(cli: &Cli, command: &PluginsCommand) -> anyhow::Result<ExitCod
 /// Copies `library` to `out` with the manifest that its own descriptor says.
 fn pack(library: &Path, out: &Path, author: &str) -> anyhow::Result<(String, PathBuf)> {
     let library = library.canonicalize().with_context(|| format!("cannot open {}", library.display()))?;
-    let bytes = read_plain(&library, LIBRARY_BYTES_MAX)?;
+    let bytes = read_plain(&library, LIBRARY_LEN_MAX)?;
     let launch = Launch {
         program: program("nvr-worker"),
         library: library.clone(),
@@ -73,7 +71,7 @@ fn pack(library: &Path, out: &Path, author: &str) -> anyhow::Result<(String, Pat
     };
     let text = manifest.to_toml()?;
     std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
-    put(&out.join(format!("lib{}.so", d.id)), &bytes)?;
+    put(&out.join(library_name(&d.id)), &bytes)?;
     let path = out.join(format!("{}.toml", d.id));
     put(&path, text.as_bytes())?;
     Ok((d.id.clone(), path))
@@ -90,19 +88,18 @@ fn put(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The manifests of a folder, by file name.
-fn manifests(folder: &Path) -> anyhow::Result<Vec<Manifest>> {
+/// The manifests of a folder in the order of their files; one that is not sound says why.
+pub(super) fn manifests(folder: &Path) -> anyhow::Result<Vec<(PathBuf, Result<Manifest, ManifestError>)>> {
     let about = || format!("cannot read the plugins folder {}; name one with --plugins", folder.display());
-    let mut paths: Vec<PathBuf> =
-        std::fs::read_dir(folder).with_context(about)?.filter_map(|e| Some(e.ok()?.path())).collect();
+    let entries = std::fs::read_dir(folder).with_context(about)?;
+    let mut paths: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).collect();
+    paths.retain(|path| path.extension().is_some_and(|e| e == "toml"));
     paths.sort();
     let mut all = Vec::new();
-    for path in paths.iter().filter(|p| p.extension().is_some_and(|e| e == "toml")) {
-        let bytes = read_plain(path, MANIFEST_LEN_MAX as u64)?;
-        match Manifest::parse(&String::from_utf8_lossy(&bytes)) {
-            Ok(manifest) => all.push(manifest),
-            Err(error) => bail!("{}: {error}", path.display()),
-        }
+    for path in paths {
+        let bytes = read_plain(&path, MANIFEST_LEN_MAX as u64)?;
+        let manifest = Manifest::parse(&String::from_utf8_lossy(&bytes));
+        all.push((path, manifest));
     }
     Ok(all)
 }

@@ -4,6 +4,7 @@
 //!   so that nothing is dropped and every run is the same.
 //! Leaves to others: what events become (`nvr_alerts`), unsigned plugins: a replay runs what the caller points at.
 
+use crate::commands::plugins::manifests;
 use anyhow::{Context, bail};
 use nvr_base::Class;
 use nvr_base::rule::{Direction, Rule};
@@ -16,13 +17,11 @@ use nvr_plugins::staging;
 use nvr_plugins::worker::{Launch, MEMORY_BYTES_MAX, Offered, Said, Worker};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// Longest wait for one answer; a worker that hangs is killed long before.
 const ANSWER_WAIT: Duration = Duration::from_secs(10);
-/// Longest manifest, bytes.
-const MANIFEST_BYTES_MAX: u64 = nvr_plugins::manifest::MANIFEST_LEN_MAX as u64;
 
 /// What a rule's instance said to one scene.
 #[derive(Debug, Default)]
@@ -186,13 +185,8 @@ fn load(program: &Path, folder: &Path, id: &str, store: &Path) -> anyhow::Result
 /// The manifest of plugin `id`, and its file's name without the ending.
 fn find(folder: &Path, id: &str) -> anyhow::Result<(String, Manifest)> {
     let mut known = Vec::new();
-    let entries = std::fs::read_dir(folder)
-        .with_context(|| format!("no plugins folder {}; name one with --plugins", folder.display()))?;
-    let mut paths: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).collect();
-    paths.sort();
-    for path in paths.iter().filter(|p| p.extension().is_some_and(|e| e == "toml")) {
-        let bytes = staging::read_plain(path, MANIFEST_BYTES_MAX)?;
-        let Ok(manifest) = Manifest::parse(&String::from_utf8_lossy(&bytes)) else { continue };
+    for (path, manifest) in manifests(folder)? {
+        let Ok(manifest) = manifest else { continue };
         let Some(name) = path.file_stem().and_then(|s| s.to_str()) else { continue };
         if manifest.id == id {
             return Ok((name.to_owned(), manifest));

@@ -3,6 +3,7 @@
 //! Promises: no native code, no threads, no files beyond reading the configuration.
 //! Leaves to others: cameras (`nvr-ingest`), disks (`nvr-store`), sockets (`nvr-gateway`).
 
+pub mod analysis;
 pub mod clock;
 pub mod config;
 pub mod format;

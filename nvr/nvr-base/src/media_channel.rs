@@ -84,7 +84,7 @@ impl MediaChannel {
     /// # Errors
     /// The peer is gone, or does not read within the socket's send timeout.
     pub fn send<T: Serialize>(&self, message: &T) -> Result<(), ChannelError> {
-        self.send_with(&encode(message)?, &[], None)
+        self.send_with(&encode(message)?, &[], None, SendFlags::empty())
     }
 
     /// Sends a sample: inside the datagram when it is short, else in a sealed memfd.
@@ -104,9 +104,29 @@ impl MediaChannel {
     /// # Errors
     /// As [`Self::send`].
     pub fn send_data<T: Serialize>(&self, message: &T, data: &[u8]) -> Result<(), ChannelError> {
+        self.send_all(message, data, SendFlags::empty())
+    }
+
+    /// As [`Self::send_data`], without waiting.
+    ///
+    /// # Errors
+    /// [`ChannelError::WouldBlock`] when the other end does not keep up; as [`Self::send`].
+    pub fn try_send_data<T: Serialize>(&self, message: &T, data: &[u8]) -> Result<(), ChannelError> {
+        self.send_all(message, data, SendFlags::DONTWAIT)
+    }
+
+    /// Sends a message with a descriptor beside it.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub fn send_beside<T: Serialize>(&self, message: &T, fd: BorrowedFd<'_>) -> Result<(), ChannelError> {
+        self.send_with(&encode(message)?, &[], Some(fd), SendFlags::empty())
+    }
+
+    fn send_all<T: Serialize>(&self, message: &T, data: &[u8], flags: SendFlags) -> Result<(), ChannelError> {
         let header = encode(message)?;
         if data.len() <= INLINE_LEN_MAX && header.len() + data.len() <= MESSAGE_LEN_MAX {
-            return self.send_with(&header, data, None);
+            return self.send_with(&header, data, None, flags);
         }
         let memfd = rustix::fs::memfd_create("nvr-sample", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)
             .map_err(io("make a memfd"))?;
@@ -116,10 +136,16 @@ impl MediaChannel {
             left = left.get(n..).unwrap_or_default();
         }
         rustix::fs::fcntl_add_seals(&memfd, SEALS | SealFlags::SEAL).map_err(io("seal a memfd"))?;
-        self.send_with(&header, &[], Some(memfd.as_fd()))
+        self.send_with(&header, &[], Some(memfd.as_fd()), flags)
     }
 
-    fn send_with(&self, header: &[u8], data: &[u8], fd: Option<BorrowedFd<'_>>) -> Result<(), ChannelError> {
+    fn send_with(
+        &self,
+        header: &[u8],
+        data: &[u8],
+        fd: Option<BorrowedFd<'_>>,
+        flags: SendFlags,
+    ) -> Result<(), ChannelError> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = SendAncillaryBuffer::new(&mut space);
         let fds = fd.as_slice();
@@ -128,7 +154,7 @@ impl MediaChannel {
         }
         let parts = [IoSlice::new(header), IoSlice::new(data)];
         loop {
-            match rustix::net::sendmsg(&self.0, &parts, &mut control, SendFlags::NOSIGNAL) {
+            match rustix::net::sendmsg(&self.0, &parts, &mut control, flags | SendFlags::NOSIGNAL) {
                 Ok(_) => return Ok(()),
                 Err(Errno::INTR) => {}
                 Err(e) => return Err(io("send a message")(e)),

@@ -6,6 +6,7 @@
 
 use crate::analyse::Analyser;
 use crate::model::{Catalogue, Detector, ModelError, Runtime};
+use nvr_base::analysis::Analysed;
 use nvr_base::media_channel::{ChannelError, MediaChannel};
 use nvr_base::media_protocol::{MESSAGE_LEN_MAX, bounded_text};
 use nvr_base::perceive_protocol::{FromPerceive, ReplayOrder, ReplaySummary, receive_order};
@@ -88,7 +89,7 @@ fn replay(channel: &MediaChannel) -> Result<(), ReplayError> {
     let mut reader = FrameReader::new(clip.into())?;
     let layers = sandbox::enter(&[]);
     channel.send(&FromPerceive::Hello { layers, detector: id })?;
-    let mut analyser = Analyser::new(detector, order.fps, order.masks);
+    let mut analyser = Analyser::new(detector, order.camera.fps, order.camera.masks);
     let mut summary = ReplaySummary::default();
     let mut decoding = Duration::ZERO;
     loop {
@@ -100,7 +101,13 @@ fn replay(channel: &MediaChannel) -> Result<(), ReplayError> {
         let Some(scene) = analyser.offer(&frame)? else { continue };
         let px = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
         let picture = (px(frame.width), px(frame.height));
-        channel.send(&FromPerceive::Scene { sequence: summary.analysed, picture, scene })?;
+        let sequence = summary.analysed;
+        channel.send(&FromPerceive::Analysed(Box::new(Analysed {
+            sequence,
+            picture,
+            scene,
+            ..Analysed::default()
+        })))?;
         summary.analysed += 1;
     }
     let us = |d: Duration| u64::try_from(d.as_micros()).unwrap_or(u64::MAX);

@@ -6,6 +6,7 @@
 
 use crate::descriptor::check_needs;
 pub use crate::descriptor::{Descriptor, FrameNeed, InferenceNeed, Needs};
+pub use nvr_base::analysis::{FLOATS_MAX, FrameFormat, FrameRef, INFERENCES_MAX, Inference};
 use nvr_base::geometry::Rect;
 use nvr_base::media_protocol::{LAYERS_MAX, Layer, LayerState};
 use nvr_base::scene::{Scene, TRACKS_MAX};
@@ -23,10 +24,6 @@ pub const CONFIG_LEN_MAX: usize = 60 * 1024;
 pub const DETAIL_LEN_MAX: usize = 256;
 /// Most events, and most samples, one call may emit.
 pub const EMITS_MAX: u32 = 64;
-/// Most inference needs of an instance, results of an input, and floats of all its results.
-pub const INFERENCES_MAX: usize = 64;
-/// Most floats of all results of one input.
-pub const FLOATS_MAX: usize = 8 * 1024;
 
 /// A rule armed on a camera, as one worker numbers it.
 pub type InstanceId = u32;
@@ -90,49 +87,6 @@ pub struct Input {
     pub frames: Vec<FrameRef>,
     /// Results of the models it declared.
     pub inferences: Vec<Inference>,
-}
-
-/// Format of a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum FrameFormat {
-    /// One byte a pixel.
-    Gray8,
-    /// Three bytes a pixel: R, G, B.
-    Rgb8,
-}
-
-/// Where a frame lies in the ring.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FrameRef {
-    /// Its format.
-    pub format: FrameFormat,
-    /// First byte.
-    pub offset: u64,
-    /// Width in pixels.
-    pub width: u32,
-    /// Height in pixels.
-    pub height: u32,
-    /// Bytes from one row to the next.
-    pub stride: u32,
-}
-
-/// A model's result.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Inference {
-    /// The model's id.
-    pub model: String,
-    /// The track whose box it saw; 0: the whole picture.
-    pub track: u64,
-    /// Media time of the frame it ran on, µs.
-    pub at_us: i64,
-    /// `nvr_result_kind_t`.
-    pub kind: i32,
-    /// Sizes, 1 to 4.
-    pub dims: Vec<u32>,
-    /// What it saw of the picture.
-    pub region: Rect,
-    /// Row-major values.
-    pub data: Vec<f32>,
 }
 
 /// Where an event stands in the life of its object.

@@ -14,9 +14,10 @@ use crate::terminal::{complain, print_json, print_line};
 use anyhow::{Context, bail};
 use detectors::{Answers, Detectors};
 use nvr_alerts::raise::{Alert, Event, Outcome, Phase, Raiser};
+use nvr_base::analysis::{CameraOrder, FPS_MAX};
 use nvr_base::config::{Severity, parse_rules};
 use nvr_base::media_protocol::LayerState;
-use nvr_base::perceive_protocol::{FPS_MAX, FromPerceive, ReplayOrder, ReplaySummary};
+use nvr_base::perceive_protocol::{FromPerceive, ReplayOrder, ReplaySummary};
 use nvr_base::rule::RulesFile;
 use nvr_base::text::texts;
 use nvr_plugins::protocol;
@@ -44,8 +45,11 @@ pub(crate) fn run(cli: &Cli, args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         clip: utf8(&clip)?,
         models: utf8(&models)?,
         detector: args.detector.clone(),
-        fps: detectors.fps.min(FPS_MAX),
-        masks: rules.camera.masks.clone(),
+        camera: CameraOrder {
+            fps: detectors.fps.min(FPS_MAX),
+            masks: rules.camera.masks.clone(),
+            ..CameraOrder::default()
+        },
     };
     let mut report = Report::new(cli.json, &rules, &detectors.counts);
     let mut perceive = Perceive::start(&program("nvr-perceive"), &order)?;
@@ -59,8 +63,9 @@ pub(crate) fn run(cli: &Cli, args: &ReplayArgs) -> anyhow::Result<ExitCode> {
                     }
                 }
             }
-            FromPerceive::Scene { sequence, picture, scene } => {
-                let answers = detectors.offer(sequence, picture, start_us + scene.at_us, &scene)?;
+            FromPerceive::Analysed(of) => {
+                let wall_us = start_us + of.scene.at_us;
+                let answers = detectors.offer(of.sequence, of.picture, wall_us, &of.scene)?;
                 report.take(&answers)?;
             }
             FromPerceive::End(summary) => {
@@ -68,6 +73,10 @@ pub(crate) fn run(cli: &Cli, args: &ReplayArgs) -> anyhow::Result<ExitCode> {
                 return Ok(ExitCode::SUCCESS);
             }
             FromPerceive::Fatal { what } => bail!("{}: {what}", args.clip.display()),
+            FromPerceive::Ring { .. }
+            | FromPerceive::Trouble { .. }
+            | FromPerceive::Rates(_)
+            | FromPerceive::Counters(_) => bail!("nvr-perceive said what belongs to no replay"),
         }
     }
 }

@@ -57,7 +57,7 @@ impl Perceive {
             Err(error) => return Err(error).context("cannot wait for nvr-perceive"),
         }
         match receive_from_perceive(&self.channel, &mut self.buffer) {
-            Ok(message) => Ok(message),
+            Ok((message, _)) => Ok(message),
             Err(ChannelError::WouldBlock) => self.next(),
             Err(ChannelError::Closed) => {
                 let status = self.child.wait()?;

@@ -4,6 +4,7 @@
 //! Leaves to others: cameras (`nvr-ingest`), disks (`nvr-store`), sockets (`nvr-gateway`).
 
 pub mod analysis;
+pub mod blind;
 pub mod clock;
 pub mod config;
 pub mod format;

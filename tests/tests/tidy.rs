@@ -34,7 +34,7 @@ const TOP: &[&str] = &[
 
 /// Where `unsafe` may stand: the sandbox.
 const UNSAFE_ALLOWED: &[&str] =
-    &["nvr/nvr-media/src/sandbox", "nvr/nvr-worker/", "plugin-api/src/", "plugin-api/tests/"];
+    &["nvr/nvr-sandbox/", "nvr/nvr-worker/", "plugin-api/src/", "plugin-api/tests/"];
 
 fn report(what: &str, found: Vec<String>) {
     assert!(found.is_empty(), "{what}:\n{}", found.join("\n"));

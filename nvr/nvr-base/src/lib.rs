@@ -14,6 +14,7 @@ pub mod id;
 pub mod label;
 pub mod media_channel;
 pub mod media_protocol;
+pub mod packet_socket;
 pub mod perceive_protocol;
 pub mod queue;
 pub mod rule;

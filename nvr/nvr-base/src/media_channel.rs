@@ -7,54 +7,19 @@
 use crate::media_protocol::{
     FromChild, INLINE_LEN_MAX, MESSAGE_LEN_MAX, ProtocolError, SAMPLE_LEN_MAX, decode_from_child, encode,
 };
+pub use crate::packet_socket::ChannelError;
+use crate::packet_socket::{PacketSocket, io};
 use rustix::fs::{MemfdFlags, SealFlags};
-use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
-};
 use serde::Serialize;
-use std::io::{IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Seals of a sample's memfd: nobody can change what the receiver reads.
 const SEALS: SealFlags =
     SealFlags::from_bits_retain(SealFlags::WRITE.bits() | SealFlags::GROW.bits() | SealFlags::SHRINK.bits());
 
-/// Why nothing was sent or received.
-#[derive(Debug, thiserror::Error)]
-pub enum ChannelError {
-    /// The other end is closed.
-    #[error("the other process closed its end")]
-    Closed,
-    /// Nothing waits (a non-blocking receive), or the peer does not read (a timed send).
-    #[error("the other process does not answer")]
-    WouldBlock,
-    /// The system refused an operation.
-    #[error("cannot {what}: {source}")]
-    Io {
-        /// Which operation.
-        what: &'static str,
-        /// The system's answer.
-        source: Errno,
-    },
-    /// The datagram breaks the protocol.
-    #[error(transparent)]
-    Protocol(#[from] ProtocolError),
-}
-
-fn io(what: &'static str) -> impl FnOnce(Errno) -> ChannelError {
-    move |source| match source {
-        Errno::AGAIN => ChannelError::WouldBlock,
-        Errno::PIPE | Errno::CONNRESET => ChannelError::Closed,
-        source => ChannelError::Io { what, source },
-    }
-}
-
 /// One end.
 #[derive(Debug)]
-pub struct MediaChannel(OwnedFd);
+pub struct MediaChannel(PacketSocket);
 
 impl AsFd for MediaChannel {
     fn as_fd(&self) -> BorrowedFd<'_> {
@@ -65,7 +30,7 @@ impl AsFd for MediaChannel {
 impl MediaChannel {
     /// The end that was handed over as `fd`.
     pub fn from_fd(fd: OwnedFd) -> Self {
-        Self(fd)
+        Self(fd.into())
     }
 
     /// A pair: the recorder's end, and the child's as a plain descriptor.
@@ -73,9 +38,7 @@ impl MediaChannel {
     /// # Errors
     /// The system's refusal.
     pub fn pair() -> Result<(Self, OwnedFd), ChannelError> {
-        let (ours, theirs) =
-            rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
-                .map_err(io("make a socket pair"))?;
+        let (ours, theirs) = PacketSocket::pair()?;
         Ok((Self(ours), theirs))
     }
 
@@ -84,7 +47,7 @@ impl MediaChannel {
     /// # Errors
     /// The peer is gone, or does not read within the socket's send timeout.
     pub fn send<T: Serialize>(&self, message: &T) -> Result<(), ChannelError> {
-        self.send_with(&encode(message)?, &[], None, SendFlags::empty())
+        self.0.send(&encode(message)?, &[], None, true)
     }
 
     /// Sends a sample: inside the datagram when it is short, else in a sealed memfd.
@@ -104,7 +67,7 @@ impl MediaChannel {
     /// # Errors
     /// As [`Self::send`].
     pub fn send_data<T: Serialize>(&self, message: &T, data: &[u8]) -> Result<(), ChannelError> {
-        self.send_all(message, data, SendFlags::empty())
+        self.send_all(message, data, true)
     }
 
     /// As [`Self::send_data`], without waiting.
@@ -112,7 +75,7 @@ impl MediaChannel {
     /// # Errors
     /// [`ChannelError::WouldBlock`] when the other end does not keep up; as [`Self::send`].
     pub fn try_send_data<T: Serialize>(&self, message: &T, data: &[u8]) -> Result<(), ChannelError> {
-        self.send_all(message, data, SendFlags::DONTWAIT)
+        self.send_all(message, data, false)
     }
 
     /// Sends a message with a descriptor beside it.
@@ -120,13 +83,13 @@ impl MediaChannel {
     /// # Errors
     /// As [`Self::send`].
     pub fn send_beside<T: Serialize>(&self, message: &T, fd: BorrowedFd<'_>) -> Result<(), ChannelError> {
-        self.send_with(&encode(message)?, &[], Some(fd), SendFlags::empty())
+        self.0.send(&encode(message)?, &[], Some(fd), true)
     }
 
-    fn send_all<T: Serialize>(&self, message: &T, data: &[u8], flags: SendFlags) -> Result<(), ChannelError> {
+    fn send_all<T: Serialize>(&self, message: &T, data: &[u8], is_patient: bool) -> Result<(), ChannelError> {
         let header = encode(message)?;
         if data.len() <= INLINE_LEN_MAX && header.len() + data.len() <= MESSAGE_LEN_MAX {
-            return self.send_with(&header, data, None, flags);
+            return self.0.send(&header, data, None, is_patient);
         }
         let memfd = rustix::fs::memfd_create("nvr-sample", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)
             .map_err(io("make a memfd"))?;
@@ -136,30 +99,7 @@ impl MediaChannel {
             left = left.get(n..).unwrap_or_default();
         }
         rustix::fs::fcntl_add_seals(&memfd, SEALS | SealFlags::SEAL).map_err(io("seal a memfd"))?;
-        self.send_with(&header, &[], Some(memfd.as_fd()), flags)
-    }
-
-    fn send_with(
-        &self,
-        header: &[u8],
-        data: &[u8],
-        fd: Option<BorrowedFd<'_>>,
-        flags: SendFlags,
-    ) -> Result<(), ChannelError> {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut control = SendAncillaryBuffer::new(&mut space);
-        let fds = fd.as_slice();
-        if !fds.is_empty() {
-            control.push(SendAncillaryMessage::ScmRights(fds));
-        }
-        let parts = [IoSlice::new(header), IoSlice::new(data)];
-        loop {
-            match rustix::net::sendmsg(&self.0, &parts, &mut control, flags | SendFlags::NOSIGNAL) {
-                Ok(_) => return Ok(()),
-                Err(Errno::INTR) => {}
-                Err(e) => return Err(io("send a message")(e)),
-            }
-        }
+        self.0.send(&header, &[], Some(memfd.as_fd()), is_patient)
     }
 
     /// Takes one datagram into `buffer` (at least [`MESSAGE_LEN_MAX`] bytes) and its descriptor, without waiting.
@@ -169,29 +109,7 @@ impl MediaChannel {
     /// [`ChannelError::WouldBlock`] when none waits; [`ChannelError::Closed`]; a datagram or a descriptor list that
     /// was cut.
     pub fn receive(&self, buffer: &mut [u8]) -> Result<(usize, Option<OwnedFd>), ChannelError> {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut control = RecvAncillaryBuffer::new(&mut space);
-        let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
-        let got = loop {
-            match rustix::net::recvmsg(&self.0, &mut [IoSliceMut::new(buffer)], &mut control, flags) {
-                Ok(got) => break got,
-                Err(Errno::INTR) => {}
-                Err(e) => return Err(io("receive a message")(e)),
-            }
-        };
-        let mut fds = Vec::new();
-        for message in control.drain() {
-            if let RecvAncillaryMessage::ScmRights(received) = message {
-                fds.extend(received);
-            }
-        }
-        if got.bytes == 0 {
-            return Err(ChannelError::Closed);
-        }
-        if got.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) || fds.len() > 1 {
-            return Err(ProtocolError::Limit("datagram or descriptors do not fit").into());
-        }
-        Ok((got.bytes, fds.pop()))
+        self.0.receive(buffer)
     }
 
     /// Takes one checked message of a child, with the bytes of a sample.
@@ -251,6 +169,9 @@ fn read_memfd(memfd: OwnedFd, len: usize) -> Result<Vec<u8>, ChannelError> {
 mod tests {
     use super::*;
     use crate::time::Mono;
+    use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
+    use std::io::IoSlice;
+    use std::mem::MaybeUninit;
 
     fn receive(ours: &MediaChannel) -> Result<(FromChild, Vec<u8>), ChannelError> {
         ours.receive_from_child(&mut vec![0; MESSAGE_LEN_MAX])

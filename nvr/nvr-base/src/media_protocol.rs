@@ -170,7 +170,7 @@ pub enum ProtocolError {
     #[error("a message of {0} bytes is outside 1 to {MESSAGE_LEN_MAX}")]
     Length(usize),
     /// Another version: parent and child are not of one build.
-    #[error("protocol version {0} instead of {VERSION}: install nvr and nvr-media of the same build")]
+    #[error("protocol version {0} instead of {VERSION}: install all programs of nvr from the same build")]
     Version(u8),
     /// No message of this protocol.
     #[error("not a message of this protocol: {0}")]
@@ -191,7 +191,10 @@ pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, ProtocolError> {
 }
 
 /// Splits a datagram into its message and the data behind it.
-pub(crate) fn decode<'a, T: Deserialize<'a>>(datagram: &'a [u8]) -> Result<(T, &'a [u8]), ProtocolError> {
+///
+/// # Errors
+/// What makes it no message.
+pub fn decode<'a, T: Deserialize<'a>>(datagram: &'a [u8]) -> Result<(T, &'a [u8]), ProtocolError> {
     if datagram.len() > MESSAGE_LEN_MAX {
         return Err(ProtocolError::Length(datagram.len()));
     }

@@ -4,48 +4,14 @@
 //!   closed unread and an error; waiting has an end.
 //! Leaves to others: what the bytes mean (`protocol`), what an error costs (`worker`).
 
-use crate::protocol::{MESSAGE_LEN_MAX, ProtocolError, encode};
+use crate::protocol::{MESSAGE_LEN_MAX, encode};
+pub use nvr_base::packet_socket::ChannelError;
+use nvr_base::packet_socket::{PacketSocket, io};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
-};
 use serde::Serialize;
-use std::io::{IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
-
-/// Why nothing was sent or received.
-#[derive(Debug, thiserror::Error)]
-pub enum ChannelError {
-    /// The other end is closed.
-    #[error("the other process closed its end")]
-    Closed,
-    /// Its buffer is full: the other process does not read.
-    #[error("the other process does not read")]
-    Full,
-    /// The system refused an operation.
-    #[error("cannot {what}: {source}")]
-    Io {
-        /// Which operation.
-        what: &'static str,
-        /// The system's answer.
-        source: Errno,
-    },
-    /// The datagram breaks the protocol.
-    #[error(transparent)]
-    Protocol(#[from] ProtocolError),
-}
-
-fn io(what: &'static str) -> impl FnOnce(Errno) -> ChannelError {
-    move |source| match source {
-        Errno::AGAIN => ChannelError::Full,
-        Errno::PIPE | Errno::CONNRESET => ChannelError::Closed,
-        source => ChannelError::Io { what, source },
-    }
-}
 
 /// A datagram as it came.
 #[derive(Debug)]
@@ -59,7 +25,7 @@ pub struct Datagram<'a> {
 /// One end.
 #[derive(Debug)]
 pub struct Channel {
-    socket: OwnedFd,
+    socket: PacketSocket,
     buffer: Vec<u8>,
 }
 
@@ -72,7 +38,7 @@ impl AsFd for Channel {
 impl Channel {
     /// The end that was handed over.
     pub fn from_fd(socket: OwnedFd) -> Self {
-        Self { socket, buffer: vec![0; MESSAGE_LEN_MAX] }
+        Self { socket: socket.into(), buffer: vec![0; MESSAGE_LEN_MAX] }
     }
 
     /// A pair: the host's end, and the worker's as a plain descriptor.
@@ -80,10 +46,8 @@ impl Channel {
     /// # Errors
     /// The system's refusal.
     pub fn pair() -> Result<(Self, OwnedFd), ChannelError> {
-        let kind = SocketType::SEQPACKET;
-        let (ours, theirs) = rustix::net::socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)
-            .map_err(io("make a socket pair"))?;
-        Ok((Self::from_fd(ours), theirs))
+        let (ours, theirs) = PacketSocket::pair()?;
+        Ok((Self { socket: ours, buffer: vec![0; MESSAGE_LEN_MAX] }, theirs))
     }
 
     /// Sends a message, and a descriptor beside it; waits for room when `is_patient`.
@@ -96,21 +60,7 @@ impl Channel {
         fd: Option<BorrowedFd<'_>>,
         is_patient: bool,
     ) -> Result<(), ChannelError> {
-        let bytes = encode(message)?;
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut control = SendAncillaryBuffer::new(&mut space);
-        let fds = fd.as_slice();
-        if !fds.is_empty() {
-            control.push(SendAncillaryMessage::ScmRights(fds));
-        }
-        let flags = if is_patient { SendFlags::NOSIGNAL } else { SendFlags::NOSIGNAL | SendFlags::DONTWAIT };
-        loop {
-            match rustix::net::sendmsg(&self.socket, &[IoSlice::new(&bytes)], &mut control, flags) {
-                Ok(_) => return Ok(()),
-                Err(Errno::INTR) => {}
-                Err(e) => return Err(io("send a message")(e)),
-            }
-        }
+        self.socket.send(&encode(message)?, &[], fd, is_patient)
     }
 
     /// Waits for a datagram, `wait` at most (for ever without one), and takes it. `None` when none came.
@@ -127,28 +77,11 @@ impl Channel {
             Ok(_) => {}
             Err(e) => return Err(io("wait for a message")(e)),
         }
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut control = RecvAncillaryBuffer::new(&mut space);
-        let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
-        let parts = &mut [IoSliceMut::new(&mut self.buffer)];
-        let got = match rustix::net::recvmsg(&self.socket, parts, &mut control, flags) {
-            Ok(got) => got,
-            Err(Errno::AGAIN | Errno::INTR) => return Ok(None),
-            Err(e) => return Err(io("receive a message")(e)),
-        };
-        let mut fds = Vec::new();
-        for message in control.drain() {
-            if let RecvAncillaryMessage::ScmRights(received) = message {
-                fds.extend(received);
-            }
+        match self.socket.receive(&mut self.buffer) {
+            Ok((len, fd)) => Ok(Some(Datagram { bytes: self.buffer.get(..len).unwrap_or_default(), fd })),
+            Err(ChannelError::WouldBlock) => Ok(None),
+            Err(error) => Err(error),
         }
-        if got.bytes == 0 {
-            return Err(ChannelError::Closed);
-        }
-        if got.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) || fds.len() > 1 {
-            return Err(ProtocolError::Limit("datagram or descriptors do not fit").into());
-        }
-        Ok(Some(Datagram { bytes: self.buffer.get(..got.bytes).unwrap_or_default(), fd: fds.pop() }))
     }
 }
 
@@ -174,6 +107,6 @@ mod tests {
     fn a_peer_that_does_not_read_is_not_waited_for() {
         let (ours, _theirs) = Channel::pair().unwrap();
         let full = (0..100_000).find_map(|n| ours.send(&FromWorker::Denied { call: n }, None, false).err());
-        assert!(matches!(full, Some(ChannelError::Full)));
+        assert!(matches!(full, Some(ChannelError::WouldBlock)));
     }
 }

@@ -8,16 +8,13 @@ use crate::descriptor::check_needs;
 pub use crate::descriptor::{Descriptor, FrameNeed, InferenceNeed, Needs};
 pub use nvr_base::analysis::{FLOATS_MAX, FrameFormat, FrameRef, INFERENCES_MAX, Inference};
 use nvr_base::geometry::Rect;
-use nvr_base::media_protocol::{LAYERS_MAX, Layer, LayerState};
+use nvr_base::media_protocol::{self, LAYERS_MAX, Layer, LayerState};
+pub use nvr_base::media_protocol::{MESSAGE_LEN_MAX, ProtocolError, encode};
 use nvr_base::scene::{Scene, TRACKS_MAX};
 use serde::{Deserialize, Serialize};
 
-/// Version of this protocol: the first byte of every datagram.
-pub const VERSION: u8 = 1;
-/// Longest datagram, in bytes.
-pub const MESSAGE_LEN_MAX: usize = 64 * 1024;
 /// Longest text of a worker, in bytes; config schemas and texts have limits of their own.
-pub const TEXT_LEN_MAX: usize = 512;
+pub const TEXT_LEN_MAX: usize = media_protocol::TEXT_LEN_MAX;
 /// Longest configuration of an instance, in bytes: it must fit a message.
 pub const CONFIG_LEN_MAX: usize = 60 * 1024;
 /// Longest detail of an event, in bytes.
@@ -252,45 +249,10 @@ pub enum FromWorker {
     },
 }
 
-/// Why a datagram is refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ProtocolError {
-    /// Longer than [`MESSAGE_LEN_MAX`], or empty.
-    #[error("a message of {0} bytes is outside 1 to {MESSAGE_LEN_MAX}")]
-    Length(usize),
-    /// Another version.
-    #[error("protocol version {0} instead of {VERSION}: install nvr and nvr-worker of the same build")]
-    Version(u8),
-    /// No message of this protocol.
-    #[error("not a message of this protocol: {0}")]
-    Malformed(String),
-    /// A value beyond its limit.
-    #[error("a message breaks a limit: {0}")]
-    Limit(&'static str),
-}
-
-/// The bytes of `message`.
-///
-/// # Errors
-/// [`ProtocolError::Length`] when it does not fit a datagram.
-pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, ProtocolError> {
-    let bytes =
-        postcard::to_extend(message, vec![VERSION]).map_err(|e| ProtocolError::Malformed(e.to_string()))?;
-    if bytes.len() > MESSAGE_LEN_MAX { Err(ProtocolError::Length(bytes.len())) } else { Ok(bytes) }
-}
-
 fn decode<'a, T: Deserialize<'a>>(datagram: &'a [u8]) -> Result<T, ProtocolError> {
-    if datagram.len() > MESSAGE_LEN_MAX {
-        return Err(ProtocolError::Length(datagram.len()));
-    }
-    match datagram.split_first() {
-        None => Err(ProtocolError::Length(0)),
-        Some((&VERSION, rest)) => match postcard::take_from_bytes(rest) {
-            Ok((message, [])) => Ok(message),
-            Ok(_) => Err(ProtocolError::Limit("bytes after the message")),
-            Err(e) => Err(ProtocolError::Malformed(e.to_string())),
-        },
-        Some((&other, _)) => Err(ProtocolError::Version(other)),
+    match media_protocol::decode(datagram)? {
+        (message, []) => Ok(message),
+        _ => Err(ProtocolError::Limit("bytes after the message")),
     }
 }
 

@@ -4,6 +4,7 @@
 
 use super::*;
 use nvr_base::label::Label;
+use nvr_base::media_protocol::VERSION;
 use nvr_base::scene::{Track, TrackId};
 
 fn event() -> Event {

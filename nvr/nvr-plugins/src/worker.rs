@@ -178,7 +178,7 @@ impl Worker {
                 self.said.insert(instance, 0);
                 Ok(Offered::Sent)
             }
-            Err(ChannelError::Full | ChannelError::Protocol(_)) => {
+            Err(ChannelError::WouldBlock | ChannelError::Protocol(_)) => {
                 self.outstanding.dropped();
                 Ok(Offered::Busy)
             }

@@ -6,7 +6,8 @@
 
 use crate::sandbox::CHANNEL_FD;
 use crate::syscalls::is_forgiven;
-use nvr_plugins::protocol::{FromWorker, VERSION};
+use nvr_base::media_protocol::VERSION;
+use nvr_plugins::protocol::FromWorker;
 use std::ffi::{c_int, c_void};
 use std::os::fd::IntoRawFd;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};

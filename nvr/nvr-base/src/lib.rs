@@ -4,6 +4,7 @@
 //! Leaves to others: cameras (`nvr-ingest`), disks (`nvr-store`), sockets (`nvr-gateway`).
 
 pub mod analysis;
+pub mod annotate_protocol;
 pub mod blind;
 pub mod clock;
 pub mod config;
@@ -12,8 +13,10 @@ pub mod gap;
 pub mod geometry;
 pub mod id;
 pub mod label;
+pub mod latency;
 pub mod media_channel;
 pub mod media_protocol;
+pub mod overlay;
 pub mod perceive_protocol;
 pub mod queue;
 pub mod rule;

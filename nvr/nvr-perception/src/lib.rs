@@ -4,6 +4,7 @@
 //! Leaves to others: decoding (`nvr-media`), what a scene means (plugins), what is kept (`nvr-alerts`).
 
 pub mod analyse;
+pub mod annotate;
 pub mod gate;
 pub mod ground;
 pub mod model;

@@ -11,6 +11,7 @@ pub mod config;
 pub mod format;
 pub mod gap;
 pub mod geometry;
+pub mod grid;
 pub mod id;
 pub mod label;
 pub mod latency;

@@ -4,16 +4,20 @@
 //! Leaves to others: cameras (`nvr-ingest`), disks (`nvr-store`), sockets (`nvr-gateway`).
 
 pub mod analysis;
+pub mod annotate_protocol;
 pub mod blind;
 pub mod clock;
 pub mod config;
 pub mod format;
 pub mod gap;
 pub mod geometry;
+pub mod grid;
 pub mod id;
 pub mod label;
+pub mod latency;
 pub mod media_channel;
 pub mod media_protocol;
+pub mod overlay;
 pub mod packet_socket;
 pub mod perceive_protocol;
 pub mod queue;

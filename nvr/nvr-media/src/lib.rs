@@ -3,7 +3,7 @@
 //! Promises: the only crate linking GStreamer and v4l; camera bytes are touched only behind the sandbox; whatever is
 //!   lost is said. Data flow: `device` → `choice` → `sandbox` → `capture` → `loss` → (`jpeg` | `annexb` | `encoder`)
 //!   → `output` → the recorder; one still picture: `sandbox` → `still` → `nvr picture`;
-//!   a file for the analysis: `frames` → `nvr-perceive`.
+//!   a file for the analysis: `frames` → `nvr-perceive`; what that draws: `write` → a file.
 //! Leaves to others: starting the child, restarting it, and gaps (`nvr-ingest`), the protocol (`nvr-base`).
 
 pub mod annexb;
@@ -22,3 +22,4 @@ pub mod picture;
 pub mod sandbox;
 pub mod still;
 pub mod syscalls;
+pub mod write;

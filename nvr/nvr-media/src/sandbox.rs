@@ -35,11 +35,16 @@ const READ_ONLY: [&str; 9] = [
 
 /// Applies all layers. `devices` are the nodes that an encoder opens later; the capture device is open already.
 pub fn enter(devices: &[PathBuf]) -> Vec<Layer> {
+    enter_writing(devices, FILE_BYTES_MAX)
+}
+
+/// As [`enter`], with a file already open that may become `file_bytes_max` long.
+pub fn enter_writing(devices: &[PathBuf], file_bytes_max: u64) -> Vec<Layer> {
     let bounds = [
         (Resource::Core, 0),
         (Resource::As, MEMORY_BYTES_MAX),
         (Resource::Nofile, FILES_MAX),
-        (Resource::Fsize, FILE_BYTES_MAX),
+        (Resource::Fsize, file_bytes_max),
     ];
     vec![
         layer(LayerKind::NoNewPrivs, no_new_privs()),

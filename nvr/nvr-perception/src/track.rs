@@ -139,6 +139,14 @@ impl Tracker {
         self.targets.drain(..).filter_map(|target| target.id).collect()
     }
 
+    /// The picture has another shape from now on: all tracks end, ids go on.
+    pub fn reshape(&mut self, aspect: f32) -> Vec<TrackId> {
+        let ended = self.reset();
+        let new = Self::new(TrackerConfig { aspect, ..self.config });
+        (self.config, self.aspect) = (new.config, new.aspect);
+        ended
+    }
+
     fn advance(&mut self, at_us: i64) -> (i64, f64) {
         let before = self.at_us.unwrap_or(at_us);
         let at_us = at_us.max(before);

@@ -164,7 +164,7 @@ fn media_time(sample: &gst::Sample) -> Option<i64> {
     i64::try_from(shown.useconds()).ok()
 }
 
-fn frame(sample: &gst::Sample, at_us: i64) -> Option<Frame> {
+pub(crate) fn frame(sample: &gst::Sample, at_us: i64) -> Option<Frame> {
     let info = gstreamer_video::VideoInfo::from_caps(sample.caps()?).ok()?;
     let side = |px: u32| (1..=u32::from(SIDE_PX_MAX)).contains(&px).then_some(px as usize);
     let (width, height) = (side(info.width())?, side(info.height())?);

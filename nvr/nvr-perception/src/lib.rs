@@ -7,6 +7,7 @@ pub mod analyse;
 pub mod gate;
 pub mod ground;
 pub mod model;
+pub mod models_cli;
 pub mod plan;
 pub mod prior;
 pub mod replay;

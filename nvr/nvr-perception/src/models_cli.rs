@@ -233,7 +233,7 @@ fn measure(
         lines.push(text("models-bench", &args));
         results.push(json!({
             "id": manifest.id, "frame_ms_median": median, "frame_ms_least": least, "frames": frames, "threads": 1,
-            "stated_frame_ms": manifest.measured.frame_ms_1thread,
+            "stated_frame_ms": manifest.measured.frame_ms_1thread.map(report::tenths),
         }));
     }
     Ok(Answer { lines, json: json!({"ok": true, "models": results}), is_well: true })

@@ -67,6 +67,8 @@ plugins-load-remedy = Build it against this version's plugin-api.
 plugins-test-remedy = It is the plugin's fault; its author can try it with the test kit.
 plugins-budget-remedy = A call took longer than the plugin says it may; on a busy machine try again.
 
+info-plugin = plugin
+info-version = version
 info-situation = looks for
 info-regime = regime
 info-abi = contract

@@ -67,6 +67,8 @@ plugins-load-remedy = Compilez-le avec le plugin-api de cette version.
 plugins-test-remedy = La faute est au greffon ; son auteur peut l'essayer avec le banc d'essai.
 plugins-budget-remedy = Un appel a duré plus que le greffon ne l'annonce ; sur une machine chargée, essayez encore.
 
+info-plugin = greffon
+info-version = version
 info-situation = cherche
 info-regime = régime
 info-abi = contrat

@@ -37,7 +37,7 @@ pub(super) fn as_json(manifest: &Manifest) -> Value {
 }
 
 /// As a manifest writes it, not as the nearest binary fraction.
-fn tenths(ms: f32) -> f64 {
+pub(super) fn tenths(ms: f32) -> f64 {
     (f64::from(ms) * 10.0).round() / 10.0
 }
 

@@ -121,6 +121,16 @@ mod tests {
     }
 
     #[test]
+    fn every_step_has_its_name() {
+        let steps = "library manifest hash signature load sandbox agreement self-test configuration daemon disk clock kernel \
+                     files programs decoders models plugins";
+        for step in steps.split_whitespace() {
+            let id = format!("step-{step}");
+            assert_ne!(Texts::new(Locale::En).text(&id, &[]), id);
+        }
+    }
+
+    #[test]
     fn lines() {
         check(Verdict::ok("hash", "right"), &["ok    hash: right"]);
         check(

@@ -38,7 +38,11 @@ pub(super) fn run(cli: &Cli, name: &str, args: &FolderArgs) -> anyhow::Result<Ex
 fn lines(item: &Item, examined: &Examined, failed: Option<&Verdict>) -> Vec<String> {
     let mut out = Vec::new();
     let mut rows: Vec<[String; 2]> = Vec::new();
-    let mut row = |id: &str, what: String| rows.push([text(id, &[]), what]);
+    let mut row = |id: &str, what: String| {
+        if !what.is_empty() {
+            rows.push([text(id, &[]), what]);
+        }
+    };
     if let Some(m) = &item.manifest {
         out.push(format!("{} {}", m.id, m.version));
         row("info-situation", m.situation.clone());

@@ -26,7 +26,10 @@ pub(super) fn run(cli: &Cli, args: &FolderArgs) -> anyhow::Result<ExitCode> {
     if all.is_empty() {
         print_line(&text("plugins-none", &[]))?;
     }
-    let rows: Vec<[String; 6]> = all.iter().map(|item| row(item, &running)).collect();
+    let head =
+        ["info-plugin", "info-version", "info-situation", "info-regime", "step-signature", "info-state"];
+    let head = (!all.is_empty()).then(|| head.map(|id| text(id, &[])));
+    let rows: Vec<[String; 6]> = head.into_iter().chain(all.iter().map(|item| row(item, &running))).collect();
     super::keys::table(&rows).iter().try_for_each(|line| print_line(line))?;
     for item in &all {
         if let Some(why) = &item.why {

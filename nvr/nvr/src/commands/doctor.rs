@@ -11,6 +11,7 @@ mod disk;
 mod host;
 mod recorder;
 
+use super::plugins::source::Source;
 use super::verdict::Verdicts;
 use crate::args::{Cli, DoctorArgs};
 use nvr_base::config;
@@ -33,8 +34,8 @@ pub(crate) fn run(cli: &Cli, args: &DoctorArgs) -> anyhow::Result<ExitCode> {
     verdicts.say(host::open_files(loaded.config.as_ref().map_or(0, |c| c.streams().len())))?;
     verdicts.say(host::programs())?;
     verdicts.say(detection::gstreamer())?;
-    verdicts.say(detection::models(&super::models::place(&args.models)))?;
-    let folder = super::plugins::place(&args.plugins);
-    detection::plugins(&folder, &args.plugins.trusted_keys, &mut |verdict| verdicts.say(verdict))?;
+    verdicts.say(detection::models(&super::models::place(loaded.config.as_ref(), &args.models)))?;
+    let source = Source::of(loaded.config.as_ref(), &args.plugins);
+    detection::plugins(&source, &mut |verdict| verdicts.say(verdict))?;
     verdicts.end("doctor-summary", &json!({"version": env!("CARGO_PKG_VERSION"), "config": cli.config}))
 }

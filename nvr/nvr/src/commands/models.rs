@@ -8,6 +8,7 @@ use super::replay::{folder, program};
 use crate::args::{Cli, ModelsCommand, ModelsFolder};
 use crate::terminal::complain;
 use anyhow::{Context, bail};
+use nvr_base::config::{self, Config};
 use nvr_base::text::{Arg, text};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -23,36 +24,40 @@ pub(super) const ARGUMENT: &str = "models";
 /// Runs it.
 pub(crate) fn run(cli: &Cli, command: &ModelsCommand) -> anyhow::Result<ExitCode> {
     let path = |p: &Path| p.as_os_str().to_owned();
+    let config = config::load(&cli.config).config;
+    let config = config.as_ref();
     match command {
         ModelsCommand::Fetch { folder } => {
-            let folder = target(folder);
+            let folder = target(config, folder);
             fetch(&folder)?;
             perceive(cli, "verify", &folder, &["--default".into()])
         }
-        ModelsCommand::List { folder } => perceive(cli, "list", &place(folder), &[]),
-        ModelsCommand::Verify { folder } => perceive(cli, "verify", &place(folder), &[]),
+        ModelsCommand::List { folder } => perceive(cli, "list", &place(config, folder), &[]),
+        ModelsCommand::Verify { folder } => perceive(cli, "verify", &place(config, folder), &[]),
         ModelsCommand::Import { from, folder } => {
-            perceive(cli, "import", &target(folder), &["--from".into(), path(from)])
+            perceive(cli, "import", &target(config, folder), &["--from".into(), path(from)])
         }
         ModelsCommand::Bench { id, seconds, folder } => {
             let mut more: Vec<OsString> = vec!["--seconds".into(), seconds.to_string().into()];
             if let Some(id) = id {
                 more.extend(["--id".into(), id.into()]);
             }
-            perceive(cli, "bench", &place(folder), &more)
+            perceive(cli, "bench", &place(config, folder), &more)
         }
     }
 }
 
-/// The folder that is meant.
-pub(super) fn place(args: &ModelsFolder) -> PathBuf {
-    args.models.clone().unwrap_or_else(|| folder(ARGUMENT))
+/// The folder that is meant: the command line's, else the configuration's, else the installation's.
+pub(super) fn place(config: Option<&Config>, args: &ModelsFolder) -> PathBuf {
+    let configured = || config.map(|c| c.models.path.clone());
+    args.models.clone().or_else(configured).unwrap_or_else(|| folder(ARGUMENT))
 }
 
 /// The folder to put files into: one that is there, else in the repository's `target`.
-fn target(args: &ModelsFolder) -> PathBuf {
-    let place = place(args);
-    if args.models.is_some() || place.is_dir() {
+fn target(config: Option<&Config>, args: &ModelsFolder) -> PathBuf {
+    let place = place(config, args);
+    let is_named = args.models.is_some() || config.is_some_and(|c| !c.models.path_is_default);
+    if is_named || place.is_dir() {
         return place;
     }
     let built = repository().map(|top| top.join("target").join(ARGUMENT));

@@ -10,11 +10,11 @@ mod list;
 mod new;
 mod pack;
 pub(super) mod shelf;
+pub(super) mod source;
 mod switch;
 pub(super) mod verify;
 
-use super::replay::folder;
-use crate::args::{Cli, FolderArgs, PluginsCommand};
+use crate::args::{Cli, PluginsCommand};
 use crate::terminal::{print_json, print_line};
 use anyhow::Context;
 use nvr_base::media_protocol::{Layer, LayerKind, LayerState};
@@ -46,11 +46,6 @@ pub(crate) fn run(cli: &Cli, command: &PluginsCommand) -> anyhow::Result<ExitCod
         PluginsCommand::Disable { name, folder } => switch::run(cli, name, folder, false),
         PluginsCommand::Enable { name, folder } => switch::run(cli, name, folder, true),
     }
-}
-
-/// The folder that is meant.
-pub(super) fn place(args: &FolderArgs) -> PathBuf {
-    args.plugins.clone().unwrap_or_else(|| folder("plugins"))
 }
 
 /// The manifests of a folder in the order of their files; one that is not sound says why.

@@ -7,6 +7,7 @@
 use super::child::answer;
 use crate::commands::models::ARGUMENT;
 use crate::commands::plugins::shelf::{Item, State, items};
+use crate::commands::plugins::source::Source;
 use crate::commands::plugins::verify::{examine, sandbox};
 use crate::commands::replay::program;
 use crate::commands::verdict::{Level, Verdict};
@@ -98,12 +99,12 @@ fn judge(folder: &Path, answer: &Value) -> Verdict {
 
 /// One line a plugin, then the sandbox that a worker got.
 pub(super) fn plugins(
-    folder: &Path,
-    keys: &[String],
+    source: &Source,
     say: &mut dyn FnMut(Verdict) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
+    let folder = source.folder.as_path();
     let path = Arg::from(folder.display().to_string());
-    let all = match items(folder, keys) {
+    let all = match items(source) {
         Ok(all) => all,
         Err(why) => {
             say(Verdict::warn("plugins", format!("{why:#}"), text("plugins-none-remedy", &[])))?;
@@ -119,7 +120,7 @@ pub(super) fn plugins(
     for item in served.into_iter().take(PLUGINS_MAX) {
         let mut worst: Option<Verdict> = None;
         let examined = examine(item, &mut |verdict| {
-            // The sandbox has lines of its own, and unsigned is how a detector begins.
+            // The sandbox has lines of its own; unsigned is a warning only where the configuration allows it.
             let counts = verdict.step != "sandbox" && verdict.step != "signature";
             if verdict.level == Level::Fail || (counts && verdict.level == Level::Warn && worst.is_none()) {
                 worst = Some(verdict);

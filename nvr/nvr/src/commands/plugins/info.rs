@@ -4,8 +4,9 @@
 //! Leaves to others: the steps of the examination (`verify`), keys as rows (`keys`).
 
 use super::shelf::{Item, find};
+use super::source::Source;
 use super::verify::{Examined, examine};
-use super::{keys, layer_words, place, word};
+use super::{keys, layer_words, word};
 use crate::args::{Cli, FolderArgs};
 use crate::commands::verdict::{Level, Verdict};
 use crate::terminal::{print_json, print_line};
@@ -20,7 +21,7 @@ const LABELS_SHOWN_MAX: usize = 10;
 
 /// Runs it.
 pub(super) fn run(cli: &Cli, name: &str, args: &FolderArgs) -> anyhow::Result<ExitCode> {
-    let item = find(&place(args), &args.trusted_keys, name)?;
+    let item = find(&Source::new(&cli.config, args), name)?;
     let mut steps: Vec<Verdict> = Vec::new();
     let examined = examine(&item, &mut |verdict| {
         steps.push(verdict);

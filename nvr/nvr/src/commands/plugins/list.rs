@@ -3,7 +3,8 @@
 //! Promises: works with and without a recorder; JSON for scripts. Leaves to others: the folder (`shelf`).
 
 use super::shelf::{Item, Signed, items};
-use super::{place, word};
+use super::source::Source;
+use super::word;
 use crate::args::{Cli, FolderArgs};
 use crate::terminal::{Bar, print_json, print_line};
 use nvr_base::config;
@@ -14,8 +15,8 @@ use std::process::ExitCode;
 
 /// Runs it.
 pub(super) fn run(cli: &Cli, args: &FolderArgs) -> anyhow::Result<ExitCode> {
-    let folder = place(args);
-    let all = items(&folder, &args.trusted_keys)?;
+    let source = Source::new(&cli.config, args);
+    let (all, folder) = (items(&source)?, &source.folder);
     let running = running(cli);
     if cli.json {
         let plugins: Vec<Value> = all.iter().map(|item| as_json(item, &running)).collect();

@@ -3,11 +3,12 @@
 //! Promises: the recorder's own catalogue decides; nothing is loaded, nothing is changed.
 //! Leaves to others: loading and testing (`verify`), which of it runs (`list`).
 
+use super::source::Source;
 use anyhow::{Context, bail};
 use nvr_plugins::catalogue::{Action, Catalogue, Content, DISABLED, Entry, LIBRARY_LEN_MAX, library_name};
 use nvr_plugins::folder::Folder;
 use nvr_plugins::manifest::Manifest;
-use nvr_plugins::signature::{Trust, may_run};
+use nvr_plugins::signature::{Signed as By, Trust, may_run};
 use nvr_plugins::staging::read_plain;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -59,35 +60,37 @@ pub(crate) struct Item {
     pub(crate) why: Option<String>,
 }
 
-/// Everything in `folder`, in the order of names, then what was put aside; `keys` are the trusted ones.
-pub(crate) fn items(folder: &Path, keys: &[String]) -> anyhow::Result<Vec<Item>> {
-    let mut all = look(folder, keys)?;
-    let aside = folder.join(DISABLED);
+/// Everything in the folder, in the order of names, then what was put aside.
+pub(crate) fn items(source: &Source) -> anyhow::Result<Vec<Item>> {
+    let mut all = look(source)?;
+    let aside = source.folder.join(DISABLED);
     if std::fs::symlink_metadata(&aside).is_ok_and(|m| m.is_dir()) {
-        let put_aside = look(&aside, keys)?.into_iter().map(|item| Item { state: State::Disabled, ..item });
+        let put_aside =
+            look(&source.at(&aside))?.into_iter().map(|item| Item { state: State::Disabled, ..item });
         all.extend(put_aside);
     }
     Ok(all)
 }
 
 /// The plugin called `name`, by its files' name or its id; one in service before one that was put aside.
-pub(crate) fn find(folder: &Path, keys: &[String], name: &str) -> anyhow::Result<Item> {
-    let mut all = items(folder, keys)?;
+pub(crate) fn find(source: &Source, name: &str) -> anyhow::Result<Item> {
+    let mut all = items(source)?;
     let is_it = |i: &Item| i.name == name || i.manifest.as_ref().is_some_and(|m| m.id == name);
     match all.iter().position(is_it) {
         Some(at) => Ok(all.swap_remove(at)),
         None => {
             let known: Vec<_> = all.iter().map(|i| i.name.as_str()).collect();
             let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            bail!("no plugin `{name}` in {}; there are: {known}", folder.display())
+            bail!("no plugin `{name}` in {}; there are: {known}", source.folder.display())
         }
     }
 }
 
-fn look(folder: &Path, keys: &[String]) -> anyhow::Result<Vec<Item>> {
+fn look(source: &Source) -> anyhow::Result<Vec<Item>> {
+    let folder = source.folder.as_path();
     let about = || format!("cannot read the plugins folder {}; name one with --plugins", folder.display());
     let listing = Folder::new(folder).list().with_context(about)?;
-    let trust = Trust::new(keys, true)?;
+    let trust = Trust::new(&source.keys, source.allow_unsigned.unwrap_or(true))?;
     let mut all = Vec::new();
     for action in Catalogue::default().look(&listing, 0) {
         let mut item = match action {
@@ -104,7 +107,7 @@ fn look(folder: &Path, keys: &[String]) -> anyhow::Result<Vec<Item>> {
             }
             Action::Retire { .. } => continue,
         };
-        item.sign(keys, &trust);
+        item.sign(source, &trust);
         all.push(item);
     }
     all.sort_by(|a, b| a.name.cmp(&b.name));
@@ -137,18 +140,23 @@ impl Item {
         self.folder.join(library_name(&self.name))
     }
 
-    fn sign(&mut self, keys: &[String], trust: &Trust) {
-        let Some(signature) = &self.signature else { return };
-        if keys.is_empty() {
+    /// Judges its signature as the recorder would.
+    fn sign(&mut self, source: &Source, trust: &Trust) {
+        let signature = self.signature.as_deref();
+        if signature.is_some() && source.keys.is_empty() {
             self.signed = Signed::Unchecked;
             return;
         }
+        if self.state != State::Ready {
+            return; // the bytes are not those of the manifest anyway
+        }
         let judged = read_plain(&self.library(), LIBRARY_LEN_MAX).map_err(|e| e.to_string());
-        let judged = judged.and_then(|b| may_run(&b, Some(signature), trust).map_err(|e| e.to_string()));
+        let judged = judged.and_then(|b| may_run(&b, signature, trust).map_err(|e| e.to_string()));
         match judged {
-            Ok(_) => self.signed = Signed::Yes,
+            Ok(By::Nobody) => {}
+            Ok(By::By(_)) => self.signed = Signed::Yes,
             Err(why) => {
-                self.signed = Signed::Wrong;
+                self.signed = if signature.is_some() { Signed::Wrong } else { Signed::No };
                 self.state = State::Refused;
                 self.why = Some(why);
             }
@@ -183,8 +191,13 @@ mod tests {
         put("libs.so", "library");
         put("s.toml", &manifest("fire-s", b"library"));
         put("libs.so.minisig", "nonsense");
+        let source = |keys: &[String], allow_unsigned| Source {
+            folder: dir.path().to_owned(),
+            keys: keys.to_vec(),
+            allow_unsigned,
+        };
         let shape = |keys: &[String]| -> Vec<(String, State, Signed)> {
-            items(dir.path(), keys).unwrap().into_iter().map(|i| (i.name, i.state, i.signed)).collect()
+            items(&source(keys, None)).unwrap().into_iter().map(|i| (i.name, i.state, i.signed)).collect()
         };
         let line = |name: &str, state, signed| (name.to_owned(), state, signed);
         let expected = |s: (String, State, Signed)| {
@@ -199,8 +212,10 @@ mod tests {
         assert_eq!(shape(&[]), expected(line("s", State::Ready, Signed::Unchecked)));
         let key = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3".to_owned();
         assert_eq!(shape(&[key]), expected(line("s", State::Refused, Signed::Wrong)));
-        let found = find(dir.path(), &[], "fire-c").unwrap();
+        let found = find(&source(&[], None), "fire-c").unwrap();
         assert_eq!((found.name.as_str(), found.folder), ("c", dir.path().join(DISABLED)));
-        assert!(find(dir.path(), &[], "smoke").unwrap_err().to_string().contains("there are: a, b"));
+        let strict = find(&source(&[], Some(false)), "a").unwrap();
+        assert_eq!((strict.state, strict.signed), (State::Refused, Signed::No));
+        assert!(find(&source(&[], None), "smoke").unwrap_err().to_string().contains("there are: a, b"));
     }
 }

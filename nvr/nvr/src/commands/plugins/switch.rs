@@ -4,8 +4,8 @@
 //!   for removed. Coming back it comes last, behind its manifest and signature. What another plugin has is not overwritten.
 //! Leaves to others: noticing it (`nvr_plugins::watch`).
 
-use super::place;
 use super::shelf::{State, find};
+use super::source::Source;
 use crate::args::{Cli, FolderArgs};
 use crate::terminal::{print_json, print_line};
 use anyhow::{Context, bail};
@@ -17,16 +17,16 @@ use std::process::ExitCode;
 
 /// Runs it.
 pub(super) fn run(cli: &Cli, name: &str, args: &FolderArgs, enable: bool) -> anyhow::Result<ExitCode> {
-    let folder = place(args);
-    let item = find(&folder, &args.trusted_keys, name)?;
+    let source = Source::new(&cli.config, args);
+    let (item, folder) = (find(&source, name)?, &source.folder);
     let is_enabled = item.state != State::Disabled;
     if is_enabled != enable {
         let aside = folder.join(DISABLED);
         if enable {
-            move_files(&aside, &folder, &item.name, true)?;
+            move_files(&aside, folder, &item.name, true)?;
         } else {
             std::fs::create_dir_all(&aside).with_context(|| format!("cannot make {}", aside.display()))?;
-            move_files(&folder, &aside, &item.name, false)?;
+            move_files(folder, &aside, &item.name, false)?;
         }
     }
     if cli.json {

@@ -6,8 +6,9 @@
 //!
 //! [`TEST_WAIT_MAX`]: nvr_plugins::selftest::TEST_WAIT_MAX
 
-use super::shelf::{Item, Signed, find};
-use super::{layer_words, place, word};
+use super::shelf::{Item, Signed, State, find};
+use super::source::Source;
+use super::{layer_words, word};
 use crate::args::{Cli, FolderArgs};
 use crate::commands::replay::program;
 use crate::commands::verdict::{Verdict, Verdicts};
@@ -43,24 +44,24 @@ pub(crate) struct Examined {
 
 /// Runs it.
 pub(super) fn run(cli: &Cli, plugin: &Path, args: &FolderArgs) -> anyhow::Result<ExitCode> {
-    let item = locate(plugin, args)?;
+    let item = locate(plugin, &Source::new(&cli.config, args))?;
     let mut verdicts = Verdicts::new(cli.json);
     examine(&item, &mut |verdict| verdicts.say(verdict))?;
     verdicts.end("plugins-verified", &json!({"name": item.name, "folder": item.folder}))
 }
 
 /// A name of the folder, or a library with its manifest beside it.
-fn locate(plugin: &Path, args: &FolderArgs) -> anyhow::Result<Item> {
+fn locate(plugin: &Path, source: &Source) -> anyhow::Result<Item> {
     let shown = plugin.to_str().with_context(|| format!("{}: not a UTF-8 path", plugin.display()))?;
     if !shown.contains('/') && plugin_of(&format!("{shown}.toml")).is_some() {
-        return find(&place(args), &args.trusted_keys, shown);
+        return find(source, shown);
     }
     let name = plugin.file_name().and_then(|f| f.to_str()).filter(|f| f.ends_with(".so")).and_then(plugin_of);
     let Some(name) = name else {
         bail!("{shown}: neither a plugin's name nor a file libNAME.so; make one with `nvr plugins pack`")
     };
     let folder = plugin.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    find(folder, &args.trusted_keys, &name)
+    find(&source.at(folder), &name)
 }
 
 /// Examines a plugin and says every step.
@@ -160,6 +161,9 @@ fn signature(item: &Item) -> Verdict {
     let remedy = |id: &str| text(id, &[]);
     match item.signed {
         Signed::Yes => Verdict::ok("signature", text("signed-yes", &[])),
+        Signed::No if item.state == State::Refused => {
+            Verdict::fail("signature", text("signed-no", &[]), remedy("plugins-sign-remedy"))
+        }
         Signed::No => Verdict::warn("signature", text("signed-no", &[]), remedy("plugins-sign-remedy")),
         Signed::Unchecked => {
             Verdict::warn("signature", text("signed-unchecked", &[]), remedy("plugins-key-remedy"))

@@ -9,15 +9,17 @@ use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use std::fmt;
 use std::sync::OnceLock;
 
-const EN: [&str; 3] = [
+const EN: [&str; 4] = [
     include_str!("../locales/en/findings.ftl"),
     include_str!("../locales/en/states.ftl"),
     include_str!("../locales/en/commands.ftl"),
+    include_str!("../locales/en/installation.ftl"),
 ];
-const FR: [&str; 3] = [
+const FR: [&str; 4] = [
     include_str!("../locales/fr/findings.ftl"),
     include_str!("../locales/fr/states.ftl"),
     include_str!("../locales/fr/commands.ftl"),
+    include_str!("../locales/fr/installation.ftl"),
 ];
 
 /// A language.

@@ -11,6 +11,7 @@ pub mod ground;
 pub mod infer;
 pub mod mask;
 pub mod model;
+pub mod models_cli;
 pub mod plan;
 pub mod prior;
 pub mod replay;

@@ -21,8 +21,8 @@ pub mod shelf;
 pub mod ssd;
 pub mod yolox;
 
-pub use bench::{Times, bench};
-pub use catalogue::{Catalogue, Imported, Presence};
+pub use bench::{Times, bench, bench_for};
+pub use catalogue::{Catalogue, Import, Imported, Presence};
 pub use density::{Density, DensityCounter};
 pub use detector::Detector;
 pub use error::ModelError;

@@ -18,6 +18,9 @@ pub const ENTRIES_MAX: usize = 256;
 /// Longest plugin name, in bytes.
 pub const NAME_LEN_MAX: usize = 64;
 
+/// Folder inside it for plugins that were put aside: it is not looked into.
+pub const DISABLED: &str = "disabled";
+
 /// What kind of thing an entry of the folder is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -156,7 +159,8 @@ impl Catalogue {
             let why = format!("more than {ENTRIES_MAX} entries: the others are not looked at");
             strange.insert("the folder".to_owned(), why);
         }
-        for entry in listing.iter().take(ENTRIES_MAX).filter(|e| !is_hidden(&e.name)) {
+        let put_aside = |e: &Entry| e.kind == Kind::Directory && e.name == DISABLED;
+        for entry in listing.iter().take(ENTRIES_MAX).filter(|e| !is_hidden(&e.name) && !put_aside(e)) {
             if plugin_of(&entry.name).is_none() {
                 let why = match entry.kind {
                     Kind::Directory => "a directory is no plugin".to_owned(),

@@ -3,6 +3,14 @@
 //! Promises: the spellings scripts rely on; every value is checked before a command sees it.
 //! Leaves to others: what the commands do (`commands/`), the configuration (`nvr_base::config`).
 
+mod doctor;
+mod models;
+mod plugins;
+
+pub(crate) use doctor::DoctorArgs;
+pub(crate) use models::{ModelsCommand, ModelsFolder};
+pub(crate) use plugins::{FolderArgs, NewArgs, PluginsCommand};
+
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use nvr_base::{CameraId, StreamKind, Utc};
 use std::ffi::OsString;
@@ -102,15 +110,25 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  nvr replay --rules rules.toml --json clip.mp4")]
     Replay(ReplayArgs),
 
-    /// Make plugins ready to drop in, and list them
-    #[command(
-        after_help = "Example:\n  nvr plugins pack target/release/libzone_entry.so --out target/plugins"
-    )]
+    /// Make, check and switch plugins
+    #[command(visible_alias = "plugin", after_help = plugins::EXAMPLES)]
     Plugins {
         /// What to do.
         #[command(subcommand)]
         command: PluginsCommand,
     },
+
+    /// Get, check and measure models
+    #[command(after_help = models::EXAMPLES)]
+    Models {
+        /// What to do.
+        #[command(subcommand)]
+        command: ModelsCommand,
+    },
+
+    /// Examine this box: what works, what is missing, what to do about it
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor(DoctorArgs),
 
     /// Measure this machine
     #[command(after_help = "Example:\n  nvr bench record --cameras 50 --kbps 4000 --seconds 60 --json")]
@@ -269,33 +287,6 @@ pub(crate) struct ReplayArgs {
     pub(crate) start: Option<Utc>,
 }
 
-/// `nvr plugins`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum PluginsCommand {
-    /// Copy libraries to a folder and write each one's manifest
-    #[command(
-        after_help = "Example:\n  nvr plugins pack target/release/libzone_entry.so --out target/plugins"
-    )]
-    Pack {
-        /// The libraries
-        #[arg(required = true, value_name = "LIB")]
-        library: Vec<PathBuf>,
-        /// The folder
-        #[arg(long, value_name = "FOLDER")]
-        out: PathBuf,
-        /// Who answers for them
-        #[arg(long, value_name = "NAME", default_value = "")]
-        author: String,
-    },
-    /// List the plugins of a folder
-    #[command(after_help = "Example:\n  nvr plugins list --plugins target/plugins")]
-    List {
-        /// The folder; when absent `plugins` beside the program or above it
-        #[arg(long, value_name = "FOLDER", env = "NVR_PLUGINS")]
-        plugins: Option<PathBuf>,
-    },
-}
-
 /// `nvr bench`.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
@@ -439,6 +430,12 @@ mod tests {
             "nvr picture --camera gate --at T1 --out gate.jpg",
             "nvr completions bash",
             "nvr man",
+            "nvr plugin new my-detector --dir D --api P",
+            "nvr plugins verify zone-entry --json",
+            "nvr plugins disable zone-entry --plugins D",
+            "nvr models bench nanodet-g-416 --seconds 3",
+            "nvr models import D --models M",
+            "nvr doctor --json",
         ] {
             check(line, true);
         }
@@ -459,6 +456,9 @@ mod tests {
             "nvr bench record --cameras 0 --kbps 4000 --seconds 60",
             "nvr testcam --file F --count 2 --port 99999",
             "nvr completions klingon",
+            "nvr plugins new ../etc",
+            "nvr plugins info Zone",
+            "nvr models bench --seconds 0",
         ] {
             check(line, false);
         }

@@ -51,6 +51,8 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Picture(args) => commands::picture::run(cli, args),
         Command::Replay(args) => commands::replay::run(cli, args),
         Command::Plugins { command } => commands::plugins::run(cli, command),
+        Command::Models { command } => commands::models::run(cli, command),
+        Command::Doctor(args) => commands::doctor::run(cli, args),
         Command::Bench(args) => match &args.command {
             BenchCommand::Record(args) => commands::bench::run(cli, args),
         },

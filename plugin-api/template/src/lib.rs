@@ -65,7 +65,7 @@ export_detector!(
         id: env!("CARGO_PKG_NAME"),
         name: "My detector",
         version: env!("CARGO_PKG_VERSION"),
-        situation: env!("CARGO_PKG_NAME"),
+        situation: "crowd-density", // one of the closed list: what it looks for
         texts: r#"{"en":{"name":"My detector","alert":"So many at once"},
                    "fr":{"name":"Mon détecteur","alert":"Tant à la fois"}}"#,
         config_schema: r#"{"type":"object","additionalProperties":false,"properties":{

@@ -35,6 +35,27 @@ pub fn bench(
     threads: usize,
     runs: usize,
 ) -> Result<Times, ModelError> {
+    measure(runtime, manifest, file, threads, |done, _| done < runs.max(1)).map(|(times, _)| times)
+}
+
+/// Looks at one frame again and again for `wait`, after one look that is not counted; the times and how many looks.
+pub fn bench_for(
+    runtime: &Runtime,
+    manifest: &Manifest,
+    file: &Path,
+    threads: usize,
+    wait: Duration,
+) -> Result<(Times, usize), ModelError> {
+    measure(runtime, manifest, file, threads, |done, spent| done == 0 || spent < wait)
+}
+
+fn measure(
+    runtime: &Runtime,
+    manifest: &Manifest,
+    file: &Path,
+    threads: usize,
+    goes_on: impl Fn(usize, Duration) -> bool,
+) -> Result<(Times, usize), ModelError> {
     let (width, height) = FRAME;
     let data: Vec<u8> = (0..width * height * 3).map(|i| (i * 7919 % 251) as u8).collect();
     let frame = FrameRgb::new(width, height, width * 3, &data)?;
@@ -54,12 +75,14 @@ pub fn bench(
     };
     look()?;
     let mut times = Vec::new();
-    for _ in 0..runs.clamp(1, RUNS_MAX) {
+    let began = Instant::now();
+    while times.len() < RUNS_MAX && goes_on(times.len(), began.elapsed()) {
         let start = Instant::now();
         look()?;
         times.push(start.elapsed());
     }
-    Ok(summary(times))
+    let looks = times.len();
+    Ok((summary(times), looks))
 }
 
 fn summary(mut times: Vec<Duration>) -> Times {

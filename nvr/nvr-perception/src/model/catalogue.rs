@@ -26,6 +26,8 @@ const LIBRARY_PINS: &str = include_str!("../../../../models/onnxruntime.toml");
 
 /// Most entries of a folder that are looked at.
 const ENTRIES_MAX: usize = 4096;
+/// Largest file that is taken over, bytes: the largest a manifest may name.
+const IMPORT_BYTES_MAX: u64 = 1 << 30;
 /// Most manifests.
 const MANIFESTS_MAX: usize = 64;
 
@@ -54,6 +56,25 @@ pub struct Imported {
     pub to: PathBuf,
 }
 
+/// What became of a file of a folder that is imported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Import {
+    /// It was taken over.
+    Taken(Imported),
+    /// It is in the models folder already.
+    There {
+        /// Where it was found.
+        from: PathBuf,
+        /// The model.
+        id: String,
+    },
+    /// No manifest names its hash.
+    Unknown {
+        /// Where it was found.
+        from: PathBuf,
+    },
+}
+
 /// Known models, shipped ones first.
 #[derive(Debug, Clone)]
 pub struct Catalogue {
@@ -62,6 +83,7 @@ pub struct Catalogue {
 
 #[derive(Deserialize)]
 struct Pins {
+    id: String,
     sha256: String,
 }
 
@@ -114,26 +136,52 @@ impl Catalogue {
         Ok(None)
     }
 
-    /// Takes over every file of a folder whose hash a manifest names; what is in the models folder already is left.
-    pub fn import(&self, from: &Path, folder: &Path) -> Result<Vec<Imported>, ModelError> {
+    /// Takes over every file of a folder whose hash a manifest names; what is in the models folder already is left. What
+    /// became of each file, in the order of their names.
+    pub fn import(&self, from: &Path, folder: &Path) -> Result<Vec<Import>, ModelError> {
         fs::create_dir_all(folder).map_err(file_error("create models folder", folder))?;
-        let mut taken = Vec::new();
-        for path in files(from)? {
-            let bytes = fs::metadata(&path).map_err(file_error("look at", &path))?.len();
-            if !self.manifests.iter().any(|m| m.bytes == bytes) {
-                continue; // saves hashing what cannot be a model
-            }
-            let sha256 = hash_file(&path)?;
-            let Some(manifest) = self.manifests.iter().find(|m| m.sha256 == sha256) else { continue };
-            if verify(manifest, folder)? == Presence::Present {
-                continue;
-            }
-            let to = folder.join(&manifest.file);
-            copy(&path, &to, manifest)?;
-            taken.push(Imported { id: manifest.id.clone(), from: path, to });
-        }
-        Ok(taken)
+        files(from)?.into_iter().map(|path| self.import_file(path, folder)).collect()
     }
+
+    fn import_file(&self, from: PathBuf, folder: &Path) -> Result<Import, ModelError> {
+        if from.file_name().is_some_and(|name| name.to_string_lossy().starts_with(LIBRARY)) {
+            return import_library(from, folder);
+        }
+        let bytes = fs::metadata(&from).map_err(file_error("look at", &from))?.len();
+        if !self.manifests.iter().any(|m| m.bytes == bytes) {
+            return Ok(Import::Unknown { from }); // saves hashing what cannot be a model
+        }
+        let sha256 = hash_file(&from)?;
+        let Some(manifest) = self.manifests.iter().find(|m| m.sha256 == sha256) else {
+            return Ok(Import::Unknown { from });
+        };
+        let id = manifest.id.clone();
+        if verify(manifest, folder)? == Presence::Present {
+            return Ok(Import::There { from, id });
+        }
+        let to = folder.join(&manifest.file);
+        copy(&from, &to, &id, &sha256)?;
+        Ok(Import::Taken(Imported { id, from, to }))
+    }
+}
+
+/// ONNX Runtime's library, where it has the pinned hash: `libonnxruntime.so` or with a version behind it.
+fn import_library(from: PathBuf, folder: &Path) -> Result<Import, ModelError> {
+    let pins = library_pins()?;
+    if hash_file(&from)? != pins.sha256 {
+        return Ok(Import::Unknown { from });
+    }
+    let (id, to) = (pins.id, folder.join(LIBRARY));
+    if verify_library(folder)? == Presence::Present {
+        return Ok(Import::There { from, id });
+    }
+    copy(&from, &to, &id, &pins.sha256)?;
+    Ok(Import::Taken(Imported { id, from, to }))
+}
+
+fn library_pins() -> Result<Pins, ModelError> {
+    toml::from_str(LIBRARY_PINS)
+        .map_err(|e| ModelError::Manifest { name: "onnxruntime.toml".to_owned(), why: e.to_string() })
 }
 
 /// Whether a model's file is in a folder, by its hash.
@@ -143,9 +191,7 @@ pub fn verify(manifest: &Manifest, folder: &Path) -> Result<Presence, ModelError
 
 /// Whether ONNX Runtime's library is in a folder, by the hash that `models/onnxruntime.toml` pins.
 pub fn verify_library(folder: &Path) -> Result<Presence, ModelError> {
-    let pins: Pins = toml::from_str(LIBRARY_PINS)
-        .map_err(|e| ModelError::Manifest { name: "onnxruntime.toml".to_owned(), why: e.to_string() })?;
-    verify_file(&folder.join(LIBRARY), &pins.sha256)
+    verify_file(&folder.join(LIBRARY), &library_pins()?.sha256)
 }
 
 fn verify_file(path: &Path, expected: &str) -> Result<Presence, ModelError> {
@@ -169,16 +215,16 @@ fn hash_file(path: &Path) -> Result<String, ModelError> {
 }
 
 /// Copies, checks what was copied, and only then gives it its name.
-fn copy(from: &Path, to: &Path, manifest: &Manifest) -> Result<(), ModelError> {
+fn copy(from: &Path, to: &Path, id: &str, sha256: &str) -> Result<(), ModelError> {
     let part = to.with_extension("part");
     let source = File::open(from).map_err(file_error("read", from))?;
     let mut target = File::create(&part).map_err(file_error("write", &part))?;
-    io::copy(&mut source.take(manifest.bytes), &mut target).map_err(file_error("write", &part))?;
+    io::copy(&mut source.take(IMPORT_BYTES_MAX), &mut target).map_err(file_error("write", &part))?;
     target.flush().and_then(|()| target.sync_all()).map_err(file_error("flush", &part))?;
     let found = hash_file(&part)?;
-    if found != manifest.sha256 {
+    if found != sha256 {
         let _ = fs::remove_file(&part); // the message below is what matters
-        let (id, expected) = (manifest.id.clone(), manifest.sha256.clone());
+        let (id, expected) = (id.to_owned(), sha256.to_owned());
         return Err(ModelError::Hash { id, path: from.to_path_buf(), found, expected });
     }
     fs::rename(&part, to).map_err(file_error("name", to))
@@ -242,15 +288,21 @@ mod tests {
             fs::write(from.path().join(name), bytes).unwrap();
         }
         fs::create_dir(from.path().join("folder")).unwrap();
-        let taken = all.import(from.path(), models.path()).unwrap();
-        let to = models.path().join("mine.onnx");
-        let expected = Imported { id: "mine".to_owned(), from: from.path().join("any name"), to: to.clone() };
-        assert_eq!(taken, [expected]);
+        let at = |name: &str| from.path().join(name);
+        let others = ["longer", "same size"].map(|name| Import::Unknown { from: at(name) });
+        let check = |first: Import| {
+            let mut expected = vec![first];
+            expected.extend(others.clone());
+            assert_eq!(all.import(from.path(), models.path()).unwrap(), expected);
+        };
+        let (id, to) = ("mine".to_owned(), models.path().join("mine.onnx"));
+        let taken = Import::Taken(Imported { id: id.clone(), from: at("any name"), to: to.clone() });
+        check(taken.clone());
         assert_eq!(verify(mine, models.path()).unwrap(), Presence::Present);
-        assert_eq!(all.import(from.path(), models.path()).unwrap(), []); // it is there
+        check(Import::There { from: at("any name"), id });
         fs::write(&to, "broken!").unwrap();
         assert_eq!(verify(mine, models.path()).unwrap(), Presence::Wrong { sha256: sha256_hex(b"broken!") });
-        assert_eq!(all.import(from.path(), models.path()).unwrap().len(), 1); // repaired
+        check(taken); // repaired
         assert_eq!(fs::read(&to).unwrap(), b"a model");
     }
 

@@ -5,9 +5,11 @@
 pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod doctor;
 pub(crate) mod export;
 pub(crate) mod lock;
 pub(crate) mod man;
+pub(crate) mod models;
 pub(crate) mod picture;
 pub(crate) mod plugins;
 pub(crate) mod rebuild;
@@ -15,6 +17,7 @@ pub(crate) mod replay;
 pub(crate) mod status;
 pub(crate) mod testcam;
 pub(crate) mod timeline;
+pub(crate) mod verdict;
 pub(crate) mod verify;
 
 use crate::args::Cli;

@@ -1,17 +1,26 @@
-//! `nvr plugins`: makes plugin files ready to drop in, and says what is in a folder of them.
+//! `nvr plugins`: makes plugins and their files, says what is in a folder of them, and switches them.
 //!
-//! Promises: a plugin's code runs in the sandboxed worker alone, here too; a manifest appears after its library, each
-//!   by rename, so that a recorder that watches the folder never sees half of either.
+//! Promises: a plugin's code runs in the sandboxed worker alone, here too; files appear by rename, so that a recorder that
+//!   watches the folder never sees half of one.
 //! Leaves to others: running them (`nvr_plugins`), signing (minisign).
 
-use super::replay::{folder, program};
+mod info;
+mod keys;
+mod list;
+mod new;
+mod pack;
+pub(super) mod shelf;
+pub(super) mod source;
+mod switch;
+pub(super) mod verify;
+
 use crate::args::{Cli, PluginsCommand};
 use crate::terminal::{print_json, print_line};
 use anyhow::Context;
-use nvr_plugins::catalogue::{LIBRARY_LEN_MAX, library_name};
+use nvr_base::media_protocol::{Layer, LayerKind, LayerState};
+use nvr_base::text::{Arg, text};
 use nvr_plugins::manifest::{MANIFEST_LEN_MAX, Manifest, ManifestError};
-use nvr_plugins::staging::{hash_of, read_plain};
-use nvr_plugins::worker::{Launch, MEMORY_BYTES_MAX, Worker};
+use nvr_plugins::staging::read_plain;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,73 +28,24 @@ use std::process::ExitCode;
 /// Runs it.
 pub(crate) fn run(cli: &Cli, command: &PluginsCommand) -> anyhow::Result<ExitCode> {
     match command {
+        PluginsCommand::New(args) => new::run(cli, args),
         PluginsCommand::Pack { library, out, author } => {
             for one in library {
-                let (id, manifest) = pack(one, out, author)?;
+                let (id, manifest) = pack::pack(one, out, author)?;
                 if cli.json {
                     print_json(&json!({"id": id, "manifest": manifest}))?;
                 } else {
                     print_line(&format!("{id}: {}", manifest.display()))?;
                 }
             }
+            Ok(ExitCode::SUCCESS)
         }
-        PluginsCommand::List { plugins } => {
-            let folder = plugins.clone().unwrap_or_else(|| folder("plugins"));
-            for (path, manifest) in manifests(&folder)? {
-                let m = &manifest.with_context(|| path.display().to_string())?;
-                if cli.json {
-                    print_json(m)?;
-                } else {
-                    print_line(&format!(
-                        "{} {} for ABI {}, {:?}: {}",
-                        m.id, m.version, m.abi, m.regime, m.sha256
-                    ))?;
-                }
-            }
-        }
+        PluginsCommand::List(args) => list::run(cli, args),
+        PluginsCommand::Info { name, folder } => info::run(cli, name, folder),
+        PluginsCommand::Verify { plugin, folder } => verify::run(cli, plugin, folder),
+        PluginsCommand::Disable { name, folder } => switch::run(cli, name, folder, false),
+        PluginsCommand::Enable { name, folder } => switch::run(cli, name, folder, true),
     }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Copies `library` to `out` with the manifest that its own descriptor says.
-fn pack(library: &Path, out: &Path, author: &str) -> anyhow::Result<(String, PathBuf)> {
-    let library = library.canonicalize().with_context(|| format!("cannot open {}", library.display()))?;
-    let bytes = read_plain(&library, LIBRARY_LEN_MAX)?;
-    let launch = Launch {
-        program: program("nvr-worker"),
-        library: library.clone(),
-        memory_bytes_max: MEMORY_BYTES_MAX,
-    };
-    let worker = Worker::start(&launch).with_context(|| format!("{} does not load", library.display()))?;
-    let d = worker.descriptor();
-    let manifest = Manifest {
-        id: d.id.clone(),
-        version: d.version.clone(),
-        abi: format!("{}.{}", d.abi.0, d.abi.1),
-        situation: d.situation.clone(),
-        needs: d.needs.words(),
-        event_types: d.event_types.clone(),
-        regime: d.regime,
-        sha256: hash_of(&bytes),
-        author: author.to_owned(),
-    };
-    let text = manifest.to_toml()?;
-    std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
-    put(&out.join(library_name(&d.id)), &bytes)?;
-    let path = out.join(format!("{}.toml", d.id));
-    put(&path, text.as_bytes())?;
-    Ok((d.id.clone(), path))
-}
-
-/// Writes a file beside its place, and renames it.
-fn put(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let about = || format!("cannot write {}", path.display());
-    let folder = path.parent().with_context(about)?;
-    let mut part = tempfile::NamedTempFile::new_in(folder).with_context(about)?;
-    std::io::Write::write_all(&mut part, bytes).with_context(about)?;
-    part.as_file().sync_all().with_context(about)?;
-    part.persist(path).with_context(about)?;
-    Ok(())
 }
 
 /// The manifests of a folder in the order of their files; one that is not sound says why.
@@ -102,4 +62,34 @@ pub(super) fn manifests(folder: &Path) -> anyhow::Result<Vec<(PathBuf, Result<Ma
         all.push((path, manifest));
     }
     Ok(all)
+}
+
+/// A layer of a worker's sandbox in words, and whether it holds whole.
+pub(super) fn layer_words(layer: &Layer) -> (String, bool) {
+    let kind = match layer.kind {
+        LayerKind::NoNewPrivs => "layer-privileges",
+        LayerKind::Limits => "layer-limits",
+        LayerKind::Network => "layer-network",
+        LayerKind::Files => "layer-files",
+        LayerKind::Syscalls => "layer-calls",
+    };
+    let kind = Arg::from(text(kind, &[]));
+    match &layer.state {
+        LayerState::Applied => (text("layer-holds", &[("layer", kind)]), true),
+        LayerState::Partly(why) => {
+            (text("layer-partly", &[("layer", kind), ("why", Arg::from(why.as_str()))]), false)
+        }
+        LayerState::Unavailable(why) => {
+            (text("layer-missing", &[("layer", kind), ("why", Arg::from(why.as_str()))]), false)
+        }
+    }
+}
+
+/// The value's name in lists and manifests.
+pub(super) fn word(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        Ok(other) => other.to_string(),
+        Err(_) => String::new(),
+    }
 }

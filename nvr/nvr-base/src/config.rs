@@ -15,6 +15,7 @@ mod files;
 pub mod finding;
 mod line;
 pub mod mask;
+pub mod plugins;
 mod read;
 pub mod reload;
 mod rules;
@@ -30,7 +31,7 @@ pub use camera::{Camera, StreamConfig, Transport, V4l2Options};
 pub use claim::{Claim, ClaimKind};
 pub use files::{Loaded, check_files, load};
 pub use finding::{Finding, FindingId, Place, Severity};
-pub use mask::{Mask, Point};
+pub use plugins::{Models, Plugins, installed};
 pub use read::parse_text;
 pub(crate) use rules::unknown_key;
 pub use rules::{RULE_KEYS, parse_rules};
@@ -39,7 +40,7 @@ pub use server::{Role, Server};
 pub use site::{Regime, Site};
 pub use storage::Storage;
 
-use crate::{CameraId, StreamId, StreamKind};
+use crate::{CameraId, Rule, StreamId, StreamKind};
 use std::path::{Path, PathBuf};
 
 /// Longest configuration file, in bytes.
@@ -62,8 +63,14 @@ pub struct Config {
     pub server: Server,
     /// What kind of place this is.
     pub site: Site,
+    /// Where detectors lie, and whose may run.
+    pub plugins: Plugins,
+    /// Where models lie.
+    pub models: Models,
     /// Cameras, in the file's order; their ids are unique.
     pub cameras: Vec<Camera>,
+    /// Rules, in the file's order; each names a configured camera, and their ids are unique.
+    pub rules: Vec<Rule>,
     /// What the configuration says about files, devices and variables, for [`check_files`].
     pub claims: Vec<Claim>,
 }
@@ -88,8 +95,20 @@ impl Config {
         }
     }
 
+    /// Rules of a camera, with their places in [`Config::rules`].
+    pub fn rules_of<'a>(&'a self, camera: &'a CameraId) -> impl Iterator<Item = (usize, &'a Rule)> {
+        self.rules.iter().enumerate().filter(move |(_, rule)| rule.camera.as_ref() == Some(camera))
+    }
+
+    /// The rule called `id`.
+    pub fn rule(&self, id: &str) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.id == id)
+    }
+
     /// Makes relative paths absolute: they start at `folder`, the one that holds the file.
     pub fn resolve(&mut self, folder: &Path) {
+        self.plugins.path = claim::below(folder, &self.plugins.path);
+        self.models.path = claim::below(folder, &self.models.path);
         for path in &mut self.storage.paths {
             *path = claim::below(folder, path);
         }
@@ -103,5 +122,7 @@ impl Config {
     }
 }
 
+#[cfg(test)]
+mod rule_tests;
 #[cfg(test)]
 mod tests;

@@ -139,6 +139,25 @@ finding-bad-line = “{ $key }” is no line in the picture
 finding-bad-class = there is no class “{ $value }”
     .remedy = Write person, bicycle, vehicle, bag, animal, or a COCO name such as "car" or "dog".
 
+finding-unknown-camera = no camera is called “{ $value }”
+    .remedy = { $suggestion ->
+        [none] Write the id of a [[camera]] of this file.
+       *[other] Did you mean “{ $suggestion }”?
+    }
+finding-rule-without-stream = nothing is recorded of the camera “{ $value }”, so the rule never sees a picture
+    .remedy = Take record = false out of the camera, or take the rule out.
+finding-rule-without-id = the rule has no id and is called “{ $value }” by its position
+    .remedy = Write id = "{ $value }" into it: else alerts may seem to be of another rule once rules are added above.
+finding-rules-not-armed = { $rules ->
+        [one] the rule is not armed
+       *[other] the { $rules } rules are not armed
+    }: no authorisation is in force
+    .remedy = On a private site write regime = "private-site" in [site]; other sites need authorisations, which a later version brings.
+finding-plugin-missing = there is no plugin “{ $value }” in { $path }: the rule waits for it
+    .remedy = Copy the plugin and its manifest there; it starts within seconds.
+finding-bad-trusted-key = “{ $value }” is no minisign public key
+    .remedy = Write the second line of the .pub file, 56 characters that start with RW.
+
 ## Storage, server, site
 
 finding-keep-needs-basis = { $days } days are more than the { $max } that are allowed without a legal basis
@@ -174,6 +193,8 @@ finding-device-missing = the device { $path } is not there
     .remedy = Plug the camera in, or name another path; it is recorded as soon as it appears.
 finding-device-no-permission = this account cannot open the device { $path }: { $why }
     .remedy = Add the account of nvr to the group “video”.
+finding-folder-unreadable = the folder { $path } cannot be read: { $why }
+    .remedy = Make it and let the account of nvr read it, or take the path out: then it is looked for beside the program and in /usr/lib/nvr.
 finding-socket-folder = the folder { $path } of the socket cannot be written: { $why }
     .remedy = Make it and let the account of nvr write there, or choose another one with socket = "…" in [server].
 finding-unknown-timezone = this machine does not know the time zone “{ $value }”

@@ -142,6 +142,25 @@ finding-bad-line = « { $key } » n'est pas une ligne dans l'image
 finding-bad-class = il n'y a pas de classe « { $value } »
     .remedy = Écrivez person, bicycle, vehicle, bag, animal, ou un nom de COCO comme "car" ou "dog".
 
+finding-unknown-camera = aucune caméra ne s'appelle « { $value } »
+    .remedy = { $suggestion ->
+        [none] Écrivez l'identifiant d'une section [[camera]] de ce fichier.
+       *[other] Vouliez-vous dire « { $suggestion } » ?
+    }
+finding-rule-without-stream = rien n'est enregistré de la caméra « { $value } » : la règle ne voit jamais d'image
+    .remedy = Retirez record = false de la caméra, ou retirez la règle.
+finding-rule-without-id = la règle n'a pas d'identifiant et s'appelle « { $value } » d'après sa position
+    .remedy = Écrivez-y id = "{ $value }" : sinon, une règle ajoutée plus haut ferait attribuer les alertes à une autre.
+finding-rules-not-armed = { $rules ->
+        [one] la règle n'est pas armée
+       *[other] les { $rules } règles ne sont pas armées
+    } : aucune autorisation n'est en vigueur
+    .remedy = Sur un site privé, écrivez regime = "private-site" dans [site] ; les autres sites ont besoin d'autorisations, qu'une version ultérieure apporte.
+finding-plugin-missing = il n'y a pas de greffon « { $value } » dans { $path } : la règle l'attend
+    .remedy = Copiez-y le greffon et son manifeste ; il démarre en quelques secondes.
+finding-bad-trusted-key = « { $value } » n'est pas une clé publique minisign
+    .remedy = Écrivez la seconde ligne du fichier .pub, 56 caractères qui commencent par RW.
+
 ## Stockage, serveur, site
 
 finding-keep-needs-basis = { $days } jours dépassent les { $max } admis sans base légale
@@ -177,6 +196,8 @@ finding-device-missing = le périphérique { $path } est absent
     .remedy = Branchez la caméra, ou indiquez un autre chemin ; elle est enregistrée dès qu'elle apparaît.
 finding-device-no-permission = ce compte ne peut pas ouvrir le périphérique { $path } : { $why }
     .remedy = Ajoutez le compte de nvr au groupe « video ».
+finding-folder-unreadable = le dossier { $path } ne peut pas être lu : { $why }
+    .remedy = Créez-le et donnez au compte de nvr le droit de le lire, ou retirez le chemin : il est alors cherché à côté du programme et dans /usr/lib/nvr.
 finding-socket-folder = on ne peut pas écrire dans le dossier { $path } de la socket : { $why }
     .remedy = Créez-le et donnez au compte de nvr le droit d'y écrire, ou choisissez-en un autre par socket = "…" dans [server].
 finding-unknown-timezone = cette machine ne connaît pas le fuseau horaire « { $value } »

@@ -7,11 +7,12 @@ use super::address::{ADDRESS_CHARS_MAX, Address, AddressFault};
 use super::claim::ClaimKind;
 use super::cross::Sketch;
 use super::finding::{FindingId, quote};
-use super::mask::{self, Mask};
+use super::mask;
 use super::secret::Password;
 use super::section::{Report, Section, Text};
 use super::site::NAME_CHARS_MAX;
 use super::storage::{BASIS_CHARS_MAX, PATH_CHARS_MAX, Storage, keep_days};
+use crate::geometry::Polygon;
 use crate::text::{Arg, printable};
 use crate::{CameraId, StreamId, StreamKind};
 use std::path::PathBuf;
@@ -83,7 +84,7 @@ pub struct Camera {
     /// Days the sub-stream is kept, when not as `keep_days`.
     pub sub_keep_days: Option<u32>,
     /// Parts of the picture that analysis must not look at.
-    pub masks: Vec<Mask>,
+    pub masks: Vec<Polygon>,
     /// For a V4L2 device.
     pub v4l2: V4l2Options,
 }

@@ -19,6 +19,8 @@ pub enum ClaimKind {
     PasswordEnv(String),
     /// A V4L2 device.
     Device(PathBuf),
+    /// A folder of plugins or models.
+    Folder(PathBuf),
     /// A time zone.
     Timezone(String),
 }
@@ -46,6 +48,7 @@ pub(crate) fn resolve(claims: &mut [Claim], folder: &Path) {
             ClaimKind::Storage(path)
             | ClaimKind::Socket(path)
             | ClaimKind::PasswordFile(path)
+            | ClaimKind::Folder(path)
             | ClaimKind::Device(path) => *path = below(folder, path),
             ClaimKind::PasswordEnv(_) | ClaimKind::Timezone(_) => {}
         }

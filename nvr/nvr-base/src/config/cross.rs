@@ -5,6 +5,7 @@
 
 use super::SESSIONS_PER_CAMERA_MAX;
 use super::address::Address;
+use super::camera::Camera;
 use super::finding::FindingId;
 use super::section::{Report, Section};
 use crate::CameraId;
@@ -37,6 +38,22 @@ impl Sketch {
                 ("sub_url", sub.cloned(), section.key_at("sub_url")),
             ],
         }
+    }
+}
+
+/// The cameras a rule may name: those that could be read, and the ids of those that could not.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cameras<'a> {
+    /// Read.
+    pub(crate) read: &'a [Camera],
+    /// All.
+    pub(crate) sketches: &'a [Sketch],
+}
+
+impl Cameras<'_> {
+    /// Every id, also of a camera with a mistake elsewhere.
+    pub(crate) fn ids(&self) -> Vec<&str> {
+        self.sketches.iter().filter_map(|s| s.id.as_ref()).map(CameraId::as_str).collect()
     }
 }
 

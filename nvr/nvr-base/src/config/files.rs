@@ -54,6 +54,12 @@ pub fn load(file: &Path) -> Loaded {
     findings.sort_by_key(|f| (f.place.is_none(), f.place));
     let config = config.map(|mut config| {
         config.resolve(&folder);
+        if config.plugins.path_is_default {
+            config.plugins.path = super::installed("plugins");
+        }
+        if config.models.path_is_default {
+            config.models.path = super::installed("models");
+        }
         config.file = absolute;
         config
     });
@@ -98,6 +104,7 @@ fn claim_findings(claims: &[Claim]) -> Vec<Finding> {
                 (!set).then(|| (FindingId::VariableUnset, vec![("name", Arg::from(name.as_str()))]))
             }
             ClaimKind::Device(path) => device(path),
+            ClaimKind::Folder(path) => folder(path),
             ClaimKind::Timezone(name) => jiff::tz::TimeZone::get(name)
                 .is_err()
                 .then(|| (FindingId::UnknownTimezone, vec![("value", Arg::from(name.as_str()))])),
@@ -164,6 +171,17 @@ fn password_file(path: &Path) -> Option<Fault> {
             vec![("path", shown(path)), ("mode", Arg::from(format!("{:03o}", meta.mode() & 0o777)))],
         )
     })
+}
+
+/// A folder of plugins or models that is not there yet is waited for.
+fn folder(path: &Path) -> Option<Fault> {
+    let args = vec![("path", shown(path))];
+    let why = match std::fs::metadata(path) {
+        Ok(meta) if meta.is_dir() => access(path, Access::READ_OK | Access::EXEC_OK).err()?.into(),
+        Ok(_) => std::io::ErrorKind::NotADirectory.into(),
+        Err(e) => e,
+    };
+    Some((FindingId::FolderUnreadable, with_why(args, &why)))
 }
 
 fn device(path: &Path) -> Option<Fault> {

@@ -148,6 +148,18 @@ finding_ids! {
     BadLine = "bad-line", Error;
     /// A class that does not exist.
     BadClass = "bad-class", Error;
+    /// A rule for a camera that is not configured.
+    UnknownCamera = "unknown-camera", Error;
+    /// A rule for a camera of which nothing is recorded.
+    RuleWithoutStream = "rule-without-stream", Warning;
+    /// A rule without an id: it is called by its position.
+    RuleWithoutId = "rule-without-id", Warning;
+    /// No authorisation is in force: rules are not armed.
+    RulesNotArmed = "rules-not-armed", Warning;
+    /// A rule whose plugin is not in the folder.
+    PluginMissing = "plugin-missing", Warning;
+    /// A trusted key that is no minisign public key.
+    BadTrustedKey = "bad-trusted-key", Error;
 
     // Storage, server, site.
     /// More than 30 days without a legal basis.
@@ -182,6 +194,8 @@ finding_ids! {
     DeviceMissing = "device-missing", Warning;
     /// A device that may not be opened.
     DeviceNoPermission = "device-no-permission", Error;
+    /// A folder of plugins or models that is not there or cannot be read.
+    FolderUnreadable = "folder-unreadable", Warning;
     /// A folder for the socket that is not there or cannot be written.
     SocketFolder = "socket-folder", Error;
     /// A time zone that this machine does not know.

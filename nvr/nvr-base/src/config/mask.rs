@@ -5,6 +5,7 @@
 
 use super::finding::FindingId;
 use super::section::{Entry, Report};
+use crate::geometry::{Point, Polygon};
 use crate::text::Arg;
 use toml::de::DeValue;
 
@@ -14,31 +15,8 @@ pub const MASKS_MAX: usize = 32;
 /// Most points of a mask.
 pub const MASK_POINTS_MAX: usize = 64;
 
-/// A point of the picture: x and y, 0 to 1.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Point {
-    /// From the left edge.
-    pub x: f64,
-    /// From the top edge.
-    pub y: f64,
-}
-
-/// A polygon.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Mask {
-    /// Its corners, in order.
-    pub points: Vec<Point>,
-}
-
-impl From<&Mask> for crate::geometry::Polygon {
-    fn from(mask: &Mask) -> Self {
-        let point = |p: &Point| crate::geometry::Point { x: p.x as f32, y: p.y as f32 };
-        Self(mask.points.iter().map(point).collect())
-    }
-}
-
 /// Reads `masks = [[[x, y], …], …]`.
-pub(crate) fn read(report: &mut Report<'_>, entry: Entry<'_>) -> Option<Vec<Mask>> {
+pub(crate) fn read(report: &mut Report<'_>, entry: Entry<'_>) -> Option<Vec<Polygon>> {
     let polygons = entry.list(report, MASKS_MAX)?;
     let mut masks = Vec::new();
     for (i, polygon) in polygons.into_iter().enumerate() {
@@ -46,7 +24,7 @@ pub(crate) fn read(report: &mut Report<'_>, entry: Entry<'_>) -> Option<Vec<Mask
         let points = polygon.list(report, MASK_POINTS_MAX)?;
         let points: Option<Vec<Point>> = points.iter().map(point).collect();
         match points {
-            Some(points) if points.len() >= 3 => masks.push(Mask { points }),
+            Some(points) if points.len() >= 3 => masks.push(Polygon(points)),
             _ => report.add(at, &key, FindingId::BadMask, vec![("number", Arg::from(i + 1))]),
         }
     }
@@ -62,7 +40,7 @@ pub(crate) fn point(entry: &Entry<'_>) -> Option<Point> {
             DeValue::Float(n) => n.as_str().parse().ok()?,
             _ => return None,
         };
-        (0.0..=1.0).contains(&value).then_some(value)
+        (0.0..=1.0).contains(&value).then_some(value as f32)
     };
     (pair.len() == 2).then_some(Point { x: number(0)?, y: number(1)? })
 }

@@ -2,12 +2,15 @@
 //!
 //! Promises: pure, bounded, no panic on any input; findings in the file's order; a configuration only when
 //! there is no error.
-//! Leaves to others: files and devices (`files`), values of one section (`storage`, `server`, `site`, `camera`).
+//! Leaves to others: files and devices (`files`), values of one section (`storage`, `server`, `site`, `camera`,
+//! `plugins`, `rules`).
 
 use super::camera::Camera;
 use super::claim::Claim;
 use super::cross;
 use super::finding::{Finding, FindingId};
+use super::plugins::{Models, Plugins};
+use super::rules::{self, read_rules};
 use super::section::{Entry, Report, Section};
 use super::server::Server;
 use super::site::Site;
@@ -18,20 +21,8 @@ use std::path::PathBuf;
 use toml::de::{DeTable, DeValue};
 
 /// Sections that the design has and this version does not.
-const LATER: [&str; 12] = [
-    "rule",
-    "plugins",
-    "models",
-    "api",
-    "http",
-    "mqtt",
-    "metrics",
-    "alerts",
-    "authorisation",
-    "perception",
-    "console",
-    "ledger",
-];
+const LATER: [&str; 9] =
+    ["api", "http", "mqtt", "metrics", "alerts", "authorisation", "perception", "console", "ledger"];
 
 /// What reading gives: the claims also when there is no configuration.
 #[derive(Debug)]
@@ -74,6 +65,8 @@ fn read_root(mut root: Section<'_>, report: &mut Report<'_>) -> Option<Config> {
     let storage = Storage::read(root.section(report, "storage"), report);
     let server = Server::read(root.section(report, "server"), report, &storage);
     let site = Site::read(root.section(report, "site"), report);
+    let plugins = Plugins::read(root.section(report, "plugins"), report);
+    let models = Models::read(root.section(report, "models"), report);
     let long_storage = storage.legal_basis.is_some();
 
     let entries = root.entry("camera");
@@ -95,7 +88,9 @@ fn read_root(mut root: Section<'_>, report: &mut Report<'_>) -> Option<Config> {
         cameras.extend(camera);
     }
     cross::check(&sketches, report);
+    let rules = read_rules(&mut root, report, true);
+    rules::check_armed(&rules, &site, cross::Cameras { read: &cameras, sketches: &sketches }, report);
     root.finish(report, |key| LATER.contains(&key).then_some(FindingId::LaterSection));
     let file = PathBuf::new();
-    Some(Config { file, storage, server, site, cameras, claims: Vec::new() })
+    Some(Config { file, storage, server, site, plugins, models, cameras, rules, claims: Vec::new() })
 }

@@ -5,7 +5,8 @@
 //! Leaves to others: doing it (`nvr serve`), refusing a configuration with errors ([`super::parse_text`]).
 
 use super::{Config, StreamConfig};
-use crate::StreamId;
+use crate::geometry::Polygon;
+use crate::{CameraId, Rule, StreamId};
 use std::collections::BTreeMap;
 
 /// One step from the old configuration to the new one.
@@ -22,6 +23,12 @@ pub enum Change {
     },
     /// Start this stream.
     Add(StreamId),
+    /// What the analysis has to look for differs: rules, masks, what rules are armed by. No stream is touched.
+    Rules,
+    /// The folder of plugins, or whose plugins may run, differs.
+    Plugins,
+    /// The folder of models, or the detector, differs.
+    Models,
     /// A setting that takes effect without ending anything.
     Apply {
         /// Path of its key.
@@ -50,6 +57,15 @@ pub fn plan(old: &Config, new: &Config) -> Vec<Change> {
 
     let mut changes: Vec<Change> = removed.chain(restarted).chain(added).collect();
     changes.extend(applied(old, new).into_iter().map(|key| Change::Apply { key }));
+    let rules = rules_of(old) != rules_of(new)
+        || old.site.regime != new.site.regime
+        || old.site.timezone != new.site.timezone;
+    let sets = [
+        (Change::Rules, rules),
+        (Change::Plugins, old.plugins != new.plugins),
+        (Change::Models, old.models != new.models),
+    ];
+    changes.extend(sets.into_iter().filter(|(_, differs)| *differs).map(|(change, _)| change));
     let (a, b) = (old, new);
     let fixed = [
         ("storage.paths", a.storage.paths != b.storage.paths),
@@ -57,6 +73,14 @@ pub fn plan(old: &Config, new: &Config) -> Vec<Change> {
     ];
     changes.extend(changed(&fixed).map(|key| Change::DaemonRestart { key: key.to_owned() }));
     changes
+}
+
+/// What the analysis is ordered, wherever it stands in the file.
+fn rules_of(config: &Config) -> (Vec<Rule>, BTreeMap<&CameraId, &[Polygon]>) {
+    let plain = |rule: &Rule| Rule { place: None, extra_places: BTreeMap::new(), ..rule.clone() };
+    let masks = config.cameras.iter().map(|camera| (&camera.id, camera.masks.as_slice()));
+    // A camera that only one of the two has counts by its rules and streams.
+    (config.rules.iter().map(plain).collect(), masks.filter(|(_, masks)| !masks.is_empty()).collect())
 }
 
 /// Keys of a stream that its session depends on and that differ.
@@ -138,6 +162,9 @@ url = "rtsp://10.0.0.2/main"
                 Change::Remove(id) => format!("remove {id}"),
                 Change::Restart { stream, keys } => format!("restart {stream} {}", keys.join(",")),
                 Change::Add(id) => format!("add {id}"),
+                Change::Rules => "rules".to_owned(),
+                Change::Plugins => "plugins".to_owned(),
+                Change::Models => "models".to_owned(),
                 Change::Apply { key } => format!("apply {key}"),
                 Change::DaemonRestart { key } => format!("daemon {key}"),
             })
@@ -170,6 +197,14 @@ url = "rtsp://10.0.0.2/main"
             &[("\"/a\"", "\"/a\"\nkeep_days = 7")],
             &["apply storage.keep_days", "apply storage.sub_keep_days"],
         );
+        let rule = "[[rule]]\nid = \"r\"\nsituation = \"fire\"\ncamera = \"gate\"\n[storage]";
+        check(&[("[storage]", rule)], &["rules"]);
+        let mask = "id = \"gate\"\nmasks = [[[0,0],[1,0],[1,1]]]";
+        check(&[("id = \"gate\"", mask)], &["apply camera[gate].masks", "rules"]);
+        let regime = "[site]\nregime = \"private-site\"\n[storage]";
+        check(&[("[storage]", regime)], &["apply site.regime", "rules"]);
+        check(&[("[storage]", "[plugins]\nallow_unsigned = true\n[storage]")], &["plugins"]);
+        check(&[("[storage]", "[models]\npath = \"/m\"\n[storage]")], &["models"]);
         check(&[("\"/a\"", "\"/b\"")], &["daemon storage.paths", "daemon server.socket"]);
         check(&[("[storage]", "[server.roles]\nviewer = [\"anna\"]\n[storage]")], &["apply server.roles"]);
     }

@@ -4,8 +4,11 @@
 //! is no error; a missing id is derived from situation and position and differs from all others.
 //! Leaves to others: the plugin's own keys (`Rule::unknown_extra`), writing ids back, reading the file.
 
+use super::cross::Cameras;
 use super::finding::{Finding, FindingId, quote};
 use super::section::{Entry, Report, Section};
+use super::site::{Regime, Site};
+use super::suggest::nearest;
 use super::{CONFIG_BYTES_MAX, mask};
 use crate::geometry::{Line, Point, Polygon};
 use crate::label::Class;
@@ -62,7 +65,6 @@ pub fn parse_rules(file: &Path, text: &str) -> (Option<RulesFile>, Vec<Finding>)
         let mut camera = root.section(&mut report, "camera");
         let masks =
             camera.entry("masks").and_then(|entry| mask::read(&mut report, entry)).unwrap_or_default();
-        let masks = masks.iter().map(Polygon::from).collect();
         camera.finish(&mut report, |_| None);
         let rules = read_rules(&mut root, &mut report, false);
         root.finish(&mut report, |_| None);
@@ -116,6 +118,34 @@ fn derive_ids(rules: &mut [Rule]) {
         rule.id = free.unwrap_or_default();
         rule.id_derived = true;
         taken.insert(rule.id.clone());
+    }
+}
+
+/// What concerns rules and the rest of a configuration: their cameras, their ids, whether they may be armed at all.
+pub(crate) fn check_armed(rules: &[Rule], site: &Site, cameras: Cameras<'_>, report: &mut Report<'_>) {
+    for rule in rules {
+        let at = rule.place;
+        let key = |name: &str| format!("rule[{}].{name}", rule.id);
+        if rule.id_derived {
+            report.add_at(at, &key("id"), FindingId::RuleWithoutId, vec![("value", quote(&rule.id))]);
+        }
+        let Some(camera) = &rule.camera else { continue };
+        let ids = cameras.ids();
+        if !ids.contains(&camera.as_str()) {
+            let args = vec![
+                ("value", quote(camera.as_str())),
+                ("suggestion", Arg::from(nearest(camera.as_str(), &ids).unwrap_or("none"))),
+            ];
+            report.add_at(at, &key("camera"), FindingId::UnknownCamera, args);
+        }
+        let named = cameras.read.iter().find(|c| c.id == *camera);
+        if named.is_some_and(|c| !c.record && (c.sub.is_none() || !c.record_sub)) {
+            let args = vec![("value", quote(camera.as_str()))];
+            report.add_at(at, &key("camera"), FindingId::RuleWithoutStream, args);
+        }
+    }
+    if let Some(first) = rules.first().filter(|_| site.regime != Some(Regime::PrivateSite)) {
+        report.add_at(first.place, "rule", FindingId::RulesNotArmed, vec![("rules", Arg::from(rules.len()))]);
     }
 }
 
@@ -198,7 +228,7 @@ fn read_schedule(section: &mut Section<'_>, report: &mut Report<'_>) -> Option<S
 fn read_zone(entry: Entry<'_>, report: &mut Report<'_>) -> Option<Polygon> {
     let (at, key) = (entry.at, entry.key.clone());
     let points = entry.list(report, ZONE_POINTS_MAX)?;
-    let zone: Option<Vec<Point>> = points.iter().map(read_point).collect();
+    let zone: Option<Vec<Point>> = points.iter().map(mask::point).collect();
     let zone = zone.map(Polygon).filter(|zone| zone.0.len() >= 3 && zone.area() >= ZONE_AREA_MIN);
     if zone.is_none() {
         report.add(at, &key, FindingId::BadZone, vec![]);
@@ -209,7 +239,7 @@ fn read_zone(entry: Entry<'_>, report: &mut Report<'_>) -> Option<Polygon> {
 fn read_line(entry: Entry<'_>, report: &mut Report<'_>) -> Option<Line> {
     let (at, key) = (entry.at, entry.key.clone());
     let points = entry.list(report, ZONE_POINTS_MAX)?;
-    let points: Option<Vec<Point>> = points.iter().map(read_point).collect();
+    let points: Option<Vec<Point>> = points.iter().map(mask::point).collect();
     let line = match points.as_deref() {
         Some([a, b]) if a != b => Some(Line { a: *a, b: *b }),
         _ => None,
@@ -218,10 +248,6 @@ fn read_line(entry: Entry<'_>, report: &mut Report<'_>) -> Option<Line> {
         report.add(at, &key, FindingId::BadLine, vec![]);
     }
     line
-}
-
-fn read_point(entry: &Entry<'_>) -> Option<Point> {
-    mask::point(entry).map(|p| Point { x: p.x as f32, y: p.y as f32 })
 }
 
 fn read_classes(entry: Entry<'_>, report: &mut Report<'_>) -> Option<Vec<Class>> {

@@ -30,8 +30,19 @@ impl<'a> Report<'a> {
 
     /// Adds a finding at a byte offset.
     pub(crate) fn add(&mut self, at: usize, key: &str, id: FindingId, args: Vec<(&'static str, Arg)>) {
+        let place = Some(self.lines.place(at));
+        self.add_at(place, key, id, args);
+    }
+
+    /// Adds a finding at a place that was kept.
+    pub(crate) fn add_at(
+        &mut self,
+        place: Option<Place>,
+        key: &str,
+        id: FindingId,
+        args: Vec<(&'static str, Arg)>,
+    ) {
         if self.findings.len() < FINDINGS_MAX {
-            let place = Some(self.lines.place(at));
             self.findings.push(Finding { file: PathBuf::new(), place, key: key.to_owned(), id, args });
         } else {
             self.cut += 1;

@@ -19,12 +19,12 @@ fn found(text: &str) -> Vec<String> {
 }
 
 #[track_caller]
-fn check(text: &str, expected: &[&str]) {
+pub(super) fn check(text: &str, expected: &[&str]) {
     assert_eq!(found(text), expected, "\n{text}");
 }
 
-const STORAGE: &str = "storage.path = \"/s\"\n";
-const CAMERA: &str = "[[camera]]\nid = \"gate\"\nurl = \"rtsp://10.0.0.1/main\"\n";
+pub(super) const STORAGE: &str = "storage.path = \"/s\"\n";
+pub(super) const CAMERA: &str = "[[camera]]\nid = \"gate\"\nurl = \"rtsp://10.0.0.1/main\"\n";
 
 /// `lines` in a good camera that starts at line 2; the first of `lines` is line 5.
 #[track_caller]
@@ -102,7 +102,7 @@ record = false
     let gate = &config.cameras[0];
     assert_eq!(gate.password, Some(Password::File("/etc/nvr/gate.pw".into())));
     assert_eq!(gate.main.rtsp().unwrap().user.as_deref(), Some("admin"));
-    assert_eq!(gate.masks[0].points[1], Point { x: 0.5, y: 0.0 });
+    assert_eq!(gate.masks[0].0[1], crate::Point { x: 0.5, y: 0.0 });
     let unknown = StreamId::new("gone".parse().unwrap(), StreamKind::Sub);
     assert_eq!(config.keep_days(&unknown), 10);
 }
@@ -135,11 +135,11 @@ fn the_whole_file() {
         ],
     );
     check(
-        &format!("{STORAGE}camera = [1]\n[plugins]\n[[rule]]\n[strage]\n"),
+        &format!("{STORAGE}camera = [1]\n[mqtt]\n[[http]]\n[strage]\n"),
         &[
             "2:11 camera wrong-type",
-            "3:2 plugins later-section",
-            "4:3 rule later-section",
+            "3:2 mqtt later-section",
+            "4:3 http later-section",
             "5:2 strage unknown-key",
         ],
     );
@@ -281,7 +281,7 @@ path = "/var/lib/nvr"
 keep_days = 90
 keepfree_percent = 5
 
-[plugins]
+[mqtt]
 path = "x"
 
 [[camera]]
@@ -305,7 +305,7 @@ fn ten_mistakes_are_ten_findings() {
     let expected = [
         "4:13 storage.keep_days keep-needs-basis",
         "5:1 storage.keepfree_percent unknown-key",
-        "7:2 plugins later-section",
+        "7:2 mqtt later-section",
         "11:6 camera[#1].id bad-camera-id",
         "13:1 camera[#1].audio audio-needs-basis",
         "17:7 camera[yard].url password-in-address",
@@ -326,7 +326,7 @@ fn ten_mistakes_in_french() {
         [
             "90 jours dépassent les 30 admis sans base légale",
             "la clé « keepfree_percent » n'existe pas ici",
-            "la section « plugins » n'existe pas encore dans cette version",
+            "la section « mqtt » n'existe pas encore dans cette version",
             "« North Gate » n'est pas un identifiant de caméra",
             "le son ne peut pas être enregistré sans base légale",
             "il y a un mot de passe dans « camera[yard].url »",

@@ -12,6 +12,17 @@ use nvr_base::blind::BlindReason;
 use nvr_base::rule::Rule;
 use std::collections::BTreeSet;
 
+/// A change of the one that speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    /// None is wanted.
+    None,
+    /// The new one has to see something first: both are fed, the old one speaks.
+    Awaited,
+    /// It is made when both have answered; until then neither is fed.
+    Due,
+}
+
 #[derive(Debug)]
 pub(super) struct Armed {
     pub(super) rule: Rule,
@@ -93,18 +104,31 @@ impl Armed {
         }
     }
 
-    /// Whether another is to speak and the change has not been made yet.
-    pub(super) fn is_switching(&self, serving: Option<&WorkerKey>) -> bool {
-        self.speaker.is_some() && self.speaker.as_ref() != serving
+    /// Whether another is to speak, and what that waits for.
+    pub(super) fn change(&self, serving: Option<&WorkerKey>) -> Change {
+        if self.speaker.is_none() || self.speaker.as_ref() == serving {
+            return Change::None;
+        }
+        let of = |key: Option<&WorkerKey>| self.instances.iter().find(|i| Some(&i.worker) == key);
+        // Without a first look of its own the new one would call everything new that the old one has said.
+        let knows_nothing = |new: &Instance| match new.state {
+            State::Creating => true,
+            State::Running => !new.has_seen || new.is_stale,
+            State::Refused(_) => false,
+        };
+        let has_something = of(self.speaker.as_ref()).is_some_and(|old| old.has_seen && !old.is_stale);
+        let waits = serving.is_some() && has_something && of(serving).is_none_or(knows_nothing);
+        if waits { Change::Awaited } else { Change::Due }
     }
 
     /// Lets `serving` speak from now on, once both have answered what they have in hand: what is to say then.
     pub(super) fn switch(&mut self, serving: Option<&WorkerKey>) -> Vec<Event> {
-        if self.speaker.as_ref() == serving {
+        if self.speaker.as_ref() == serving || self.change(serving) == Change::Awaited {
             return Vec::new();
         }
-        let is_busy =
-            |of: Option<&WorkerKey>| self.instances.iter().any(|i| Some(&i.worker) == of && i.is_busy());
+        let is_busy = |of: Option<&WorkerKey>| {
+            self.instances.iter().any(|i| Some(&i.worker) == of && i.in_hand.is_some())
+        };
         if is_busy(self.speaker.as_ref()) || (self.speaker.is_some() && is_busy(serving)) {
             return Vec::new();
         }

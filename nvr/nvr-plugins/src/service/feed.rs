@@ -4,6 +4,7 @@
 //!   last instance is done with it, or at once when nobody takes it.
 //! Leaves to others: which instances there are (`settle`), what one is due (`instance`).
 
+use super::armed::Change;
 use super::instance::State;
 use super::orders::{FrameKey, ModelKey};
 use super::{Action, Presence, Saying, Service, WorkerKey};
@@ -46,7 +47,7 @@ impl Service {
             .collect();
         for armed in self.rules.values_mut().filter(|a| a.camera == of.camera && a.is_on_duty) {
             let serving = self.serving.get(armed.rule.situation.as_str());
-            let is_switching = armed.is_switching(serving);
+            let (change, speaker) = (armed.change(serving), armed.speaker.clone());
             for instance in armed.instances.iter_mut().filter(|i| i.is_running()) {
                 let Some(seat) = self.seats.get_mut(&instance.worker).filter(|s| s.is_fed()) else {
                     continue;
@@ -62,7 +63,7 @@ impl Service {
                 let answers: Vec<Inference> =
                     results.iter().filter(|(key, _)| keys.contains(key)).map(|(_, r)| (*r).clone()).collect();
                 let is_due = !own.is_empty() || !answers.is_empty() || instance.is_due(of.scene.at_us, fps);
-                if instance.is_busy() || is_switching || !is_due {
+                if instance.is_busy() || is_held || !is_due {
                     instance.skip(of, answers, is_due);
                     continue;
                 }
@@ -186,7 +187,7 @@ impl Service {
         let Some(rule) = self.rule_of(key, done.instance) else { return };
         let Some(armed) = self.rules.get_mut(&rule) else { return };
         let serving = self.serving.get(armed.rule.situation.as_str());
-        self.is_dirty |= armed.is_switching(serving);
+        self.is_dirty |= armed.change(serving) != Change::None;
         let Some(instance) = armed.instance(key, done.instance) else { return };
         let leases = instance.done(done).map(|i| i.leases).unwrap_or_default();
         self.release(key, &leases, actions);

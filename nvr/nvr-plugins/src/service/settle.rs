@@ -120,7 +120,7 @@ impl Service {
         for (rule, armed) in self.rules.iter_mut().filter(|(_, a)| a.speaker.as_ref() == Some(key)) {
             let next = serving.get(armed.rule.situation.as_str());
             let events = armed.switch(next);
-            // The successor is busy: what it has in hand was not heard from anybody yet.
+            // The successor is busy, or knows nothing yet: it is heard from its next words on.
             if armed.speaker.as_ref() == Some(key) {
                 armed.speaker = None;
             }

@@ -199,6 +199,30 @@ fn another_generation_takes_over_and_no_alert_is_raised_twice() {
 }
 
 #[test]
+fn a_generation_without_warm_up_looks_once_before_it_speaks() {
+    let mut rig = Rig::new(ONE);
+    rig.serve(1);
+    rig.created(1, 1);
+    rig.frame(1);
+    assert_eq!(rig.says(1, 1, Phase::Begin, 7), ["one-a Begin 1"]);
+    rig.done(1, 1);
+    rig.take(2);
+    assert_eq!(rig.step(Event::Warm(key(2))), ["create 2/1"]);
+    rig.step(Event::CutOver(key(2)));
+    rig.step(Event::Drain(key(1)));
+    assert_eq!(rig.frame(1), ["offer 1/1"], "it is not made yet");
+    rig.done(1, 1);
+    rig.created(2, 1);
+    assert_eq!(rig.frame(1), ["offer 1/1", "offer 2/1"]);
+    assert_eq!(rig.says(2, 1, Phase::Begin, 7), [""; 0]);
+    rig.done(2, 1);
+    assert_eq!(rig.says(1, 1, Phase::Begin, 8), ["one-a Begin 2"]);
+    assert_eq!(rig.done(1, 1), ["one-a End 2", "stop 1"]);
+    assert_eq!(rig.frame(1), ["offer 2/1"]);
+    assert_eq!(rig.says(2, 1, Phase::End, 7), ["one-a End 1"]);
+}
+
+#[test]
 fn a_warm_successor_stands_in_for_one_that_died() {
     let mut rig = Rig::new(ONE);
     rig.serve(1);

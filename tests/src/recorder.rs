@@ -149,10 +149,19 @@ impl Recorder {
     /// # Panics
     /// When it does not start.
     pub fn start(&mut self) {
+        self.start_with(&[]);
+    }
+
+    /// The same with variables, such as the programs to use as its children.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start_with(&mut self, variables: &[(&str, &Path)]) {
         let log = std::fs::File::create(self.folder.path().join("serve.log")).expect("log");
         let child = Command::new(binary("nvr"))
             .args(["serve", "--config"])
             .arg(self.config())
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

@@ -35,7 +35,8 @@ pub enum ToWorker {
         /// Address space the process may have, in bytes.
         memory_bytes_max: u64,
     },
-    /// The frame ring, a sealed memfd beside this message; at most once.
+    /// The frame ring, a sealed memfd beside this message; it takes the place of the one before, which perception has
+    /// given up.
     Ring {
         /// Its length, in bytes.
         len: u64,

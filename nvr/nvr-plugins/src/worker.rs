@@ -138,7 +138,7 @@ impl Worker {
         !self.outstanding.is_idle()
     }
 
-    /// Hands the frame ring over, once: a memfd sealed against growing, shrinking and future writes.
+    /// Hands the frame ring over, instead of the one before: a memfd sealed against growing, shrinking and future writes.
     ///
     /// # Errors
     /// The worker is gone.

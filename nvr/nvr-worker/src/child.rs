@@ -104,8 +104,10 @@ impl Server {
     /// Does what the host asks; false when it asks for the end.
     fn take(&mut self, message: ToWorker, fd: Option<OwnedFd>) -> Result<bool, String> {
         match (message, fd) {
-            (ToWorker::Ring { len }, Some(fd)) if self.ring.is_none() => {
-                self.ring = Some(Ring::map(&fd, len)?)
+            (ToWorker::Ring { len }, Some(fd)) => {
+                // The old one first: both may be more than the address space holds.
+                self.ring = None;
+                self.ring = Some(Ring::map(&fd, len)?);
             }
             (ToWorker::Create { instance, config }, None) => self.create(instance, &config)?,
             (ToWorker::Process(input), None) => {

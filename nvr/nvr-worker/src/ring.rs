@@ -6,13 +6,13 @@
 use nvr_plugin_api::abi;
 use nvr_plugins::protocol::{FrameFormat, FrameRef};
 use rustix::fs::SealFlags;
-use rustix::mm::{MapFlags, ProtFlags, mmap};
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use std::os::fd::OwnedFd;
 
 /// Longest ring, in bytes.
 const RING_LEN_MAX: u64 = 256 << 20;
 
-/// A mapped ring; mapped until the process ends.
+/// A mapped ring. Dropping it unmaps it: no call of the plugin may be under way.
 #[derive(Debug)]
 pub struct Ring {
     start: *const u8,
@@ -34,7 +34,7 @@ impl Ring {
             return Err("the frame ring's length is not what was said".into());
         }
         let bytes = usize::try_from(len).map_err(|e| e.to_string())?;
-        // SAFETY: a new mapping at an address of the kernel's choice; it is never unmapped, and sealed against
+        // SAFETY: a new mapping at an address of the kernel's choice; it is unmapped by `Drop` alone, and sealed against
         // shrinking. Its bytes change under the reader, so they are only lent to the plugin as a pointer.
         #[allow(unsafe_code)]
         let start = unsafe { mmap(std::ptr::null_mut(), bytes, ProtFlags::READ, MapFlags::SHARED, fd, 0) };
@@ -56,6 +56,16 @@ impl Ring {
         let data = self.start.wrapping_add(usize::try_from(at.offset).ok()?);
         let (width, height, stride) = (at.width, at.height, at.stride);
         Some(abi::Frame { data, len, width, height, stride, format })
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        let Ok(len) = usize::try_from(self.len) else { return };
+        // SAFETY: the mapping of `map`, of this length, unmapped once. Frames of it are lent for one call of `process`
+        // each, and none is under way while the worker takes another message.
+        #[allow(unsafe_code)]
+        let _ = unsafe { munmap(self.start.cast_mut().cast(), len) };
     }
 }
 

@@ -4,7 +4,9 @@
 //! Leaves to others: everything else; `wiring` is the picture of the recorder.
 
 mod access;
+mod analysis;
 mod args;
+mod child;
 mod commands;
 mod door;
 mod log;
@@ -12,6 +14,7 @@ mod operations;
 mod rates;
 mod recorder;
 mod reload;
+mod sayings;
 mod settings;
 mod status;
 mod terminal;

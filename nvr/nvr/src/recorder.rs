@@ -4,12 +4,13 @@
 //! Leaves to others: what a session does (`nvr-ingest`), what is kept (`nvr-store`), which stage hangs on which
 //! (`wiring`).
 
+use crate::analysis::{self, Analysis, Numbers};
 use crate::operations::{self, Subject};
 use crate::rates::{Rate, Rates};
 use crate::settings;
 use crate::status::Live;
 use nvr_base::config::reload::{self, Change};
-use nvr_base::config::{Address, Config, StreamConfig};
+use nvr_base::config::{Address, Config, Regime, StreamConfig};
 use nvr_base::{CameraState, Clock, GapReason, StreamId, StreamStatus};
 use nvr_gateway::{Command, Operations, Peer, ReplySink, Roles};
 use nvr_ingest::v4l2::{self, V4l2Config};
@@ -24,6 +25,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 pub(crate) struct Recorder {
     store: Store,
     ingest: Ingest,
+    analysis: Analysis,
+    /// Of cameras, for the analysis.
+    numbers: Mutex<Numbers>,
     clock: Arc<dyn Clock>,
     config: RwLock<Arc<Config>>,
     sessions: Mutex<BTreeMap<StreamId, Session>>,
@@ -45,10 +49,18 @@ fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Recorder {
     /// A recorder that records nothing yet.
-    pub(crate) fn new(config: Config, store: Store, ingest: Ingest, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(
+        config: Config,
+        store: Store,
+        ingest: Ingest,
+        analysis: Analysis,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             store,
             ingest,
+            analysis,
+            numbers: Mutex::default(),
             clock,
             config: RwLock::new(Arc::new(config)),
             sessions: Mutex::default(),
@@ -66,10 +78,20 @@ impl Recorder {
     pub(crate) fn start_all(&self) {
         let streams = self.config().streams();
         streams.iter().for_each(|stream| self.start(stream));
+        self.analyse();
+    }
+
+    /// Tells the analysis what the configuration in force wants of it. Rules that are not armed are not analysed: until
+    /// there are authorisations, only a private site arms any.
+    fn analyse(&self) {
+        let config = self.config();
+        let is_armed = config.site.regime == Some(Regime::PrivateSite);
+        let rules = if is_armed { config.rules.clone() } else { Vec::new() };
+        self.analysis.apply(analysis::Settings::new(&config, rules, &mut held(&self.numbers)));
     }
 
     fn start(&self, stream: &StreamConfig) {
-        let sink = Box::new(self.store.recorder(stream.id.clone()));
+        let sink = self.analysis.sink(&stream.id, self.store.recorder(stream.id.clone()));
         let (handle, note) = match &stream.address {
             Address::V4l2(device) => {
                 let config = V4l2Config {
@@ -121,6 +143,10 @@ impl Recorder {
                 _ => {}
             }
         }
+        let concerns_analysis = |change: &Change| !matches!(change, Change::DaemonRestart { .. });
+        if changes.iter().any(concerns_analysis) {
+            self.analyse();
+        }
         // Cameras that wait out a lock-out try again at once when the file was touched: someone is at work.
         for session in held(&self.sessions).values() {
             if session.handle.status().state == CameraState::CredentialsRefused {
@@ -156,6 +182,7 @@ impl Recorder {
         for session in sessions.into_values() {
             session.handle.stop(GapReason::RecorderStopped);
         }
+        self.analysis.close();
         self.store.close()
     }
 }
@@ -173,6 +200,10 @@ impl Live for Recorder {
         };
         status.sends_audio |= status.audio_discarded > 0;
         Some((status, held(&self.rates).rate(stream)))
+    }
+
+    fn analysis(&self) -> Value {
+        self.analysis.status()
     }
 
     fn reload_refused(&self) -> Vec<String> {

@@ -29,3 +29,35 @@ pub(crate) trait Sayings: Send + Sync + std::fmt::Debug {
     /// A sentence for the technician: a plugin was turned away, crashed, is in quarantine.
     fn system(&self, subject: &str, what: &str);
 }
+
+/// Writes it to the log: what there is until somebody handles it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Log;
+
+impl Sayings for Log {
+    fn event(&self, rule: &str, camera: &CameraId, plugin: &str, now: Moment, event: &Event) {
+        tracing::info!(
+            rule, %camera, plugin, at = %now.utc, at_us = now.at_us, phase = ?event.phase, object = event.object,
+            "event"
+        );
+    }
+
+    fn sample(&self, rule: &str, camera: &CameraId, now: Moment, sample: &Sample) {
+        tracing::info!(rule, %camera, at = %now.utc, series = sample.series, n = sample.n, "counted");
+    }
+
+    fn blind(&self, rule: &str, camera: &CameraId, reason: Option<BlindReason>) {
+        match reason {
+            Some(reason) => tracing::warn!(rule, %camera, %reason, "blind"),
+            None => tracing::info!(rule, %camera, "watched"),
+        }
+    }
+
+    fn interrupted(&self, rule: &str, camera: &CameraId) {
+        tracing::warn!(rule, %camera, "interrupted");
+    }
+
+    fn system(&self, subject: &str, what: &str) {
+        tracing::warn!(subject, "{what}");
+    }
+}

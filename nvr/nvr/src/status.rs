@@ -17,6 +17,8 @@ pub(crate) trait Live {
     fn session(&self, stream: &StreamId) -> Option<(StreamStatus, Rate)>;
     /// What is wrong with a configuration that was not taken over.
     fn reload_refused(&self) -> Vec<String>;
+    /// What the analysis does; null when no rule was ever armed.
+    fn analysis(&self) -> Value;
 }
 
 /// One stream.
@@ -77,6 +79,9 @@ pub(crate) struct Report {
     pub(crate) store: nvr_store::StoreStatus,
     /// What is wrong with a changed configuration that was not taken over.
     pub(crate) reload_refused: Vec<String>,
+    /// Rules, plugins, perception (`analysis::state`); null when no rule was ever armed.
+    #[serde(default)]
+    pub(crate) analysis: Value,
 }
 
 /// Makes the report.
@@ -84,7 +89,8 @@ pub(crate) fn report(on: &Subject<'_>) -> Value {
     let store = on.store.status();
     let cameras = on.config.cameras.iter().map(|camera| camera_report(on, &store, camera)).collect();
     let reload_refused = on.live.map(Live::reload_refused).unwrap_or_default();
-    let report = Report { running: on.live.is_some(), cameras, store, reload_refused };
+    let analysis = on.live.map(Live::analysis).unwrap_or_default();
+    let report = Report { running: on.live.is_some(), cameras, store, reload_refused, analysis };
     serde_json::to_value(report).unwrap_or_default()
 }
 

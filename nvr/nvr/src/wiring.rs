@@ -15,10 +15,12 @@
 //! does not depend on the number of cameras.
 //! Leaves to others: each stage's own work.
 
+use crate::analysis::Analysis;
 use crate::commands::check;
 use crate::door::Door;
 use crate::recorder::Recorder;
 use crate::reload::Watch;
+use crate::sayings::Log;
 use crate::{log, settings};
 use anyhow::Context;
 use nvr_base::config::reload::Change;
@@ -61,7 +63,8 @@ pub(crate) fn serve(file: &Path, verbose: u8) -> anyhow::Result<ExitCode> {
     let store = open_store(&config, &clock).inspect_err(|_| gateway.unlink())?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let ingest = Ingest::start(threads, clock.clone()).context("starting the ingest threads")?;
-    let recorder = Arc::new(Recorder::new(config, store, ingest, clock));
+    let analysis = Analysis::new(Arc::new(Log), clock.clone())?;
+    let recorder = Arc::new(Recorder::new(config, store, ingest, analysis, clock));
     recorder.start_all();
     door.open(recorder.clone());
     tracing::info!(socket = %socket.display(), streams = recorder.config().streams().len(), "recording");

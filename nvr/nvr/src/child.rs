@@ -1,0 +1,87 @@
+//! A sibling program as a child: started with a socket on descriptor 3, ended and reaped with its handle.
+//!
+//! Promises: nothing of this process's environment or descriptors reaches it but its socket and where its libraries are;
+//!   no process and no zombie is left behind.
+//! Leaves to others: what is said on the socket, when to start and to kill (`supervision`).
+
+use anyhow::Context;
+use command_fds::{CommandFdExt, FdMapping};
+use nvr_base::media_channel::MediaChannel;
+use nvr_base::still_protocol::ENVIRONMENT;
+use rustix::process::Pid;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// The descriptor on which the child finds its socket.
+const CHANNEL_FD: i32 = 3;
+/// Variables that the child needs of this process's: where plugins and libraries are.
+const VARIABLES: [&str; 2] = ["GST_PLUGIN_PATH", "LD_LIBRARY_PATH"];
+/// Priority of what may wait: analysis never takes time that recording wants.
+const NICE: i32 = 19;
+
+/// A running child. Dropping it kills and reaps it.
+#[derive(Debug)]
+pub(crate) struct Sibling(Child);
+
+/// The program `name`: beside this one, else by `PATH`.
+pub(crate) fn program(name: &str) -> PathBuf {
+    let beside = std::env::current_exe().ok().and_then(|me| Some(me.parent()?.join(name)));
+    beside.filter(|path| path.is_file()).unwrap_or_else(|| PathBuf::from(name))
+}
+
+/// Lets a process have only the time that nobody else wants.
+pub(crate) fn wait_for_others(process_id: u32) {
+    let pid = i32::try_from(process_id).ok().and_then(Pid::from_raw);
+    if let Err(error) = rustix::process::setpriority_process(pid, NICE) {
+        tracing::debug!(process_id, %error, "its priority stays as it is");
+    }
+}
+
+impl Sibling {
+    /// Starts `program` with one argument; the other end of its socket.
+    ///
+    /// # Errors
+    /// Why it does not start, with the remedy.
+    pub(crate) fn start(program: &Path, argument: &str) -> anyhow::Result<(Self, MediaChannel)> {
+        let (ours, theirs) = MediaChannel::pair()?;
+        let mut command = Command::new(program);
+        command.arg(argument).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let kept = VARIABLES.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+        command.env_clear().envs(kept).envs(ENVIRONMENT);
+        command.fd_mappings(vec![FdMapping { parent_fd: theirs, child_fd: CHANNEL_FD }])?;
+        let child = command
+            .spawn()
+            .with_context(|| format!("cannot start {}; install it beside nvr", program.display()))?;
+        // The child's end lives in the child alone: when that ends, this one reads the end.
+        drop(command);
+        wait_for_others(child.id());
+        Ok((Self(child), ours))
+    }
+
+    /// Ends it at once; how it ended, in words.
+    pub(crate) fn end(mut self) -> String {
+        // One that has ended by itself is not killed any more: its own end is what is wanted.
+        let ended = self.0.try_wait().ok().flatten();
+        let was_alive = ended.is_none();
+        let status = ended.or_else(|| {
+            let _ = self.0.kill();
+            self.0.wait().ok()
+        });
+        match status {
+            _ if was_alive => "it was stopped".to_owned(),
+            Some(status) => match status.signal() {
+                Some(signal) => format!("it crashed (signal {signal})"),
+                None => format!("it ended with code {}", status.code().unwrap_or(-1)),
+            },
+            None => "it is gone".to_owned(),
+        }
+    }
+}
+
+impl Drop for Sibling {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

@@ -16,6 +16,7 @@ use crate::track::{Tracker, TrackerConfig};
 use nvr_base::analysis::{
     Analysed, CameraNumber, CameraOrder, Delivered, FrameFormat, FrameOrder, FrameRef, RingNumber,
 };
+use nvr_base::geometry::Rect;
 use nvr_base::grid::Grid;
 use nvr_base::scene::{Scene, TrackId};
 use nvr_media::failure::Failure;
@@ -181,6 +182,9 @@ impl Camera {
             scene
         };
         ended.append(&mut scene.ended);
+        for track in &mut scene.tracks {
+            track.rect = in_picture(track.rect);
+        }
         Ok(Scene { ended, ..scene })
     }
 
@@ -247,6 +251,13 @@ fn full_range(mut luma: Vec<u8>, is_full: bool) -> Vec<u8> {
         }
     }
     luma
+}
+
+/// The part of a box that is in the picture: what leaves it is followed beyond the edge, and the contract with plugins
+/// knows nothing there.
+fn in_picture(rect: Rect) -> Rect {
+    let (x, y) = (rect.x.clamp(0.0, 1.0), rect.y.clamp(0.0, 1.0));
+    Rect { x, y, w: rect.right().clamp(0.0, 1.0) - x, h: rect.bottom().clamp(0.0, 1.0) - y }
 }
 
 fn picture(frame: &Frame) -> (u32, u32) {

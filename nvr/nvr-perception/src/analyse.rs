@@ -34,6 +34,9 @@ pub enum AnalyseError {
     Model(#[from] ModelError),
 }
 
+/// Format and size of a picture.
+type Kind = (FrameFormat, (u32, u32));
+
 /// The analysis of one camera: all that it remembers from frame to frame.
 #[derive(Debug)]
 pub struct Camera {
@@ -198,7 +201,7 @@ impl Camera {
         let began = Instant::now();
         let mut delivered = Vec::new();
         // Plugins that want the same picture get copies of one.
-        let mut made: Vec<((FrameFormat, (u32, u32)), Vec<u8>)> = Vec::new();
+        let mut made: Vec<(Kind, Vec<u8>)> = Vec::new();
         for (number, (order, grid)) in self.order.frames.iter().zip(&mut self.frames).enumerate() {
             if !grid.takes(frame.at_us) {
                 continue;

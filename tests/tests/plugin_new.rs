@@ -38,22 +38,24 @@ fn cargo(folder: &Path, target: &Path, arguments: &[&str]) {
 #[test]
 fn a_new_detector_builds_passes_its_test_and_loads() {
     let target = repo::root().join("target/plugin-new");
-    std::fs::create_dir_all(&target).unwrap();
-    let place = tempfile::tempdir_in(&target).unwrap();
+    // Always the same place, or every run would leave its own build behind.
+    let place = target.join("made");
+    let _ = std::fs::remove_dir_all(&place);
+    std::fs::create_dir_all(&place).unwrap();
     let path = |p: &Path| p.to_str().expect("UTF-8").to_owned();
     let api = path(&repo::root().join("plugin-api"));
-    let new = ["plugin", "new", "my-detector", "--dir", &path(place.path()), "--api", &api];
+    let new = ["plugin", "new", "my-detector", "--dir", &path(&place), "--api", &api];
     assert_eq!(nvr(&new)["member"], false);
     let again = Command::new(binary("nvr")).args(new).output().unwrap();
     assert!(!again.status.success() && String::from_utf8_lossy(&again.stderr).contains("is there already"));
 
-    let folder = place.path().join("my-detector");
+    let folder = place.join("my-detector");
     // The versions that the workspace has, which are on this machine.
     std::fs::copy(repo::root().join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
     cargo(&folder, &target, &["test"]);
     cargo(&folder, &target, &["build"]);
 
-    let plugins = place.path().join("plugins");
+    let plugins = place.join("plugins");
     let library = path(&target.join("debug/libmy_detector.so"));
     assert_eq!(nvr(&["plugins", "pack", &library, "--out", &path(&plugins)])["id"], "my-detector");
     let verified = nvr(&["plugins", "verify", "my-detector", "--plugins", &path(&plugins)]);

@@ -111,6 +111,7 @@ fn strange_names_are_named_once() {
     check(&[(0, strange("readme"), &["reject readme not"])]);
     check(&[(0, strange(".libzone.so.part"), &[])]);
     check(&[(0, vec![entry("old", Kind::Directory, 1, Content::Unread)], &["reject old a directory"])]);
+    check(&[(0, vec![entry(DISABLED, Kind::Directory, 1, Content::Unread)], &[])]);
 }
 
 #[test]

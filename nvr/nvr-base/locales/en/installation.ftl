@@ -106,6 +106,7 @@ new-rule = write its rule in src/rule.rs, its texts and needs in src/lib.rs
 new-test = try it: cargo test --manifest-path { $folder }/Cargo.toml
 new-build = build it: cargo build --release --manifest-path { $folder }/Cargo.toml
 new-pack = make it a drop-in: nvr plugins pack { $library } --out FOLDER
+new-pack-all = make it a drop-in in target/plugins: appliance/pack-plugins
 
 models-fetching = getting models into { $folder }
 models-id = model
@@ -196,3 +197,5 @@ doctor-no-runtime = no usable ONNX Runtime in { $folder }
 models-remedy = `nvr models fetch`; without the network `nvr models import DIR`. Recording needs neither.
 plugins-empty = none in { $path }
 plugins-none-remedy = Drop one in, or name its folder with --plugins; recording needs none.
+plugins-left = { $count } more were not examined
+plugins-left-remedy = `nvr plugins verify NAME` examines one.

@@ -106,6 +106,7 @@ new-rule = écrivez sa règle dans src/rule.rs, ses textes et besoins dans src/l
 new-test = essayez : cargo test --manifest-path { $folder }/Cargo.toml
 new-build = compilez : cargo build --release --manifest-path { $folder }/Cargo.toml
 new-pack = rendez-le prêt à déposer : nvr plugins pack { $library } --out DOSSIER
+new-pack-all = rendez-le prêt à déposer, dans target/plugins : appliance/pack-plugins
 
 models-fetching = récupération des modèles dans { $folder }
 models-id = modèle
@@ -196,3 +197,5 @@ doctor-no-runtime = aucun ONNX Runtime utilisable dans { $folder }
 models-remedy = « nvr models fetch » ; sans réseau « nvr models import DOSSIER ». L'enregistrement n'en a pas besoin.
 plugins-empty = aucun dans { $path }
 plugins-none-remedy = Déposez-en un, ou nommez son dossier avec --plugins ; l'enregistrement n'en a pas besoin.
+plugins-left = { $count } autres n'ont pas été examinés
+plugins-left-remedy = « nvr plugins verify NOM » en examine un.

@@ -15,7 +15,7 @@ use nvr_base::text::{Arg, text};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// GStreamer's plugins that the children load, and the package of each.
 const GSTREAMER: [(&str, &str); 11] = [
@@ -35,6 +35,8 @@ const GSTREAMER: [(&str, &str); 11] = [
 const MODELS_WAIT_MAX: Duration = Duration::from_secs(30);
 /// Most plugins that are examined.
 const PLUGINS_MAX: usize = 32;
+/// No plugin is begun with after this time.
+const PLUGINS_WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// Whether the decoders are installed.
 pub(super) fn gstreamer() -> Verdict {
@@ -117,7 +119,13 @@ pub(super) fn plugins(
         say(Verdict::warn("plugins", what, text("plugins-none-remedy", &[])))?;
     }
     let mut layers = Vec::new();
-    for item in served.into_iter().take(PLUGINS_MAX) {
+    let (began, left) = (Instant::now(), served.len());
+    for (n, item) in served.into_iter().enumerate() {
+        if n >= PLUGINS_MAX || began.elapsed() > PLUGINS_WAIT_MAX {
+            let what = text("plugins-left", &[("count", Arg::from(left - n))]);
+            say(Verdict::warn("plugins", what, text("plugins-left-remedy", &[])))?;
+            break;
+        }
         let mut worst: Option<Verdict> = None;
         let examined = examine(item, &mut |verdict| {
             // The sandbox has lines of its own; unsigned is a warning only where the configuration allows it.

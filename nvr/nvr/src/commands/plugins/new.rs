@@ -63,17 +63,14 @@ pub(super) fn run(cli: &Cli, args: &NewArgs) -> anyhow::Result<ExitCode> {
         }))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let built = if plan.is_member {
-        format!("target/release/{library}")
-    } else {
-        plan.folder.join("target/release").join(&library).display().to_string()
-    };
+    let built = plan.folder.join("target/release").join(&library).display().to_string();
+    let pack = if plan.is_member { "new-pack-all" } else { "new-pack" };
     let args = [
         ("name", Arg::from(args.name.as_str())),
         ("folder", Arg::from(plan.folder.display().to_string())),
         ("library", Arg::from(built)),
     ];
-    for id in ["new-made", "new-rule", "new-test", "new-build", "new-pack"] {
+    for id in ["new-made", "new-rule", "new-test", "new-build", pack] {
         print_line(&text(id, &args))?;
     }
     Ok(ExitCode::SUCCESS)

@@ -4,6 +4,8 @@
 //!   there is one thread, so that all later threads inherit it.
 //! Leaves to others: starting libraries first (`child`), killing a child that misbehaves (`nvr-ingest`).
 
+pub mod priority;
+
 use crate::syscalls;
 use landlock::{
     ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
@@ -70,13 +72,18 @@ pub fn ignore_stop_signals() {
 
 /// Applies all layers. `devices` are the nodes that an encoder opens later; the capture device is open already.
 pub fn enter(devices: &[PathBuf]) -> Vec<Layer> {
+    enter_with(devices, FILE_BYTES_MAX)
+}
+
+/// As [`enter`], with memfds of at most `file_bytes_max` bytes: for a child that makes rings of frames later.
+pub fn enter_with(devices: &[PathBuf], file_bytes_max: u64) -> Vec<Layer> {
     let layer = |kind, result: Result<LayerState, String>| Layer {
         kind,
         state: result.unwrap_or_else(|why| LayerState::Unavailable(bounded_text(&why))),
     };
     vec![
         layer(LayerKind::NoNewPrivs, no_new_privs()),
-        layer(LayerKind::Limits, limits()),
+        layer(LayerKind::Limits, limits(file_bytes_max)),
         layer(LayerKind::Network, no_network()),
         layer(LayerKind::Files, files(devices)),
         layer(LayerKind::Syscalls, system_calls()),
@@ -88,12 +95,12 @@ fn no_new_privs() -> Result<LayerState, String> {
     Ok(LayerState::Applied)
 }
 
-fn limits() -> Result<LayerState, String> {
+fn limits(file_bytes_max: u64) -> Result<LayerState, String> {
     let limits = [
         (Resource::Core, 0),
         (Resource::As, MEMORY_BYTES_MAX),
         (Resource::Nofile, FILES_MAX),
-        (Resource::Fsize, FILE_BYTES_MAX),
+        (Resource::Fsize, file_bytes_max),
     ];
     for (resource, value) in limits {
         let limit = Rlimit { current: Some(value), maximum: Some(value) };

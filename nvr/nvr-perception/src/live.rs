@@ -6,8 +6,8 @@
 //! Leaves to others: starting it and starting it again (`nvr serve`), what scenes mean (plugins).
 //!
 //! Data flow: messages (this thread) → `desk` (what waits, whose turn) → `eye` on one of the threads (decode, gate, detect,
-//! follow) → messages; once a second `pace` plans anew. Detection is not batched over cameras: on one thread a session gains
-//! nothing from it, and the first camera would wait for the last.
+//! follow) → messages; once a second `pace` plans anew. Detection is not batched over cameras: the input of every detector
+//! there is (NanoDet-g, YOLOX-nano, person-vehicle-bike) is one picture, `[1, 3, h, w]`; each thread has a session of its own.
 
 pub mod desk;
 pub mod eye;

@@ -19,6 +19,8 @@ pub const CAMERAS_MAX: usize = 1024;
 pub const SAMPLES_UNDUE_MAX: usize = 16;
 /// A camera whose oldest sample has waited longer goes on at its newest key frame, µs.
 pub const LATE_US: i64 = 1_500_000;
+/// A sample that is older than the newest one by more begins a new timeline, µs: no stream shows frames that late.
+pub const BACK_US_MAX: i64 = 1_000_000;
 /// Most questions of plugins that wait for a camera's next frame.
 pub const ASKS_MAX: usize = 64;
 /// Bytes of samples that wait, of all cameras: when they are more, a camera's queue counts as full.
@@ -147,6 +149,10 @@ impl Desk {
             self.dropped_gone += 1;
             return;
         };
+        if seat.flow.newest_us().is_some_and(|newest| sample.at_us < newest.saturating_sub(BACK_US_MAX)) {
+            seat.flow.restart();
+            seat.grid = Grid::new(seat.pace.fps);
+        }
         seat.flow.sample(sample.at_us, sample.key);
         if seat.pace.fps <= 0.0 {
             // Nobody looks: when somebody does, a key frame comes first.

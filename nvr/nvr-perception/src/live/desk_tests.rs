@@ -106,6 +106,8 @@ fn orders_formats_and_holes() {
     check("a5 aK@0 >0 <a ah ap@200 aK@400 >400", "a*5,0! a,~400!");
     check("a5 aK@0 ap@100 af ap@200 aK@300 >300", "a*5,~300!");
     check("aK@0 >0", "nobody");
+    // Time runs back without a word.
+    check("a5 aK@9000 >9000 <a aK@100 >9000", "a*5,9000! a,100!");
     // One that is late goes on at its newest key frame.
     check("a5 aK@0 ap@200 ap@400 aK@600 ap@800 >1500", "a*5,0!,200!,400!,600!,800!");
     check("a5 aK@0 ap@200 ap@400 aK@600 ap@800 >1501", "a*5,~600!,800!");

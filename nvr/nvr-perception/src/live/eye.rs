@@ -5,7 +5,7 @@
 //!   thread, so no lock is taken while decoding or detecting.
 //! Leaves to others: whose turn it is (`desk`), sending (`hall`), the step of one picture (`analyse`).
 
-use super::desk::{ASKS_MAX, Job};
+use super::desk::{ASKS_MAX, BACK_US_MAX, Job};
 use super::look::Look;
 use super::mend::Mend;
 use super::pace::Measured;
@@ -26,8 +26,6 @@ use std::time::Instant;
 
 /// Wall clock times of samples that are remembered until their picture comes.
 const WALLS_MAX: usize = 64;
-/// A picture that is older than the last one by more begins a new timeline, µs.
-const BACK_US_MAX: i64 = 1_000_000;
 
 /// What came of a turn.
 #[derive(Debug, Default)]
@@ -220,9 +218,8 @@ impl Eye {
         let mut jumped = false;
         while let Some(picture) = decoder.pull() {
             measured.decoded += 1;
-            if self.mend.shown() {
-                self.no_stream = None;
-            }
+            self.mend.shown();
+            self.no_stream = None;
             if self.last_us.is_some_and(|last| picture.at_us < last.saturating_sub(BACK_US_MAX)) {
                 jumped = true;
                 camera.restart();

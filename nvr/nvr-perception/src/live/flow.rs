@@ -34,6 +34,16 @@ impl Flow {
         Self { width: format.width.into(), height: format.height.into(), ..Self::default() }
     }
 
+    /// The latest time so far.
+    pub fn newest_us(&self) -> Option<i64> {
+        self.newest_us
+    }
+
+    /// Times begin anew; rates are kept.
+    pub fn restart(&mut self) {
+        (self.newest_us, self.key_us) = (None, None);
+    }
+
     /// A sample came, in decoding order.
     pub fn sample(&mut self, at_us: i64, key: bool) {
         let distance = |from: Option<i64>| {

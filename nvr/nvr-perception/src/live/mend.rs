@@ -1,6 +1,6 @@
 //! A camera that cannot be decoded: when to try again, and what to say.
 //!
-//! Promises: pure; every trouble is told once and taken back once; the first try is at the next key frame, later ones after
+//! Promises: pure; a trouble is told once until a picture comes; the first try is at the next key frame, later ones after
 //!   [`WAIT_US_MAX`] at most.
 //! Leaves to others: decoding (`eye`).
 
@@ -45,11 +45,9 @@ impl Mend {
         !std::mem::replace(&mut self.is_told, true)
     }
 
-    /// A picture came out. True: what was told is over.
-    pub fn shown(&mut self) -> bool {
-        let was_told = self.is_told;
+    /// A picture came out: all is well.
+    pub fn shown(&mut self) {
         *self = Self::default();
-        was_told
     }
 }
 
@@ -63,7 +61,8 @@ mod tests {
         let told: Vec<bool> = (0..12).map(|_| mend.failed(0)).collect();
         assert_eq!(told.iter().filter(|told| **told).count(), 1);
         assert!(mend.may_try(WAIT_US_MAX) && !mend.may_try(WAIT_US_MAX - 1));
-        assert!(mend.shown() && !mend.shown() && mend.may_try(0));
+        mend.shown();
+        assert!(mend.may_try(0) && mend.failed(0));
         let mut mend = Mend::default();
         mend.failed(100);
         assert!(mend.may_try(100));

@@ -6,6 +6,8 @@
 //! Leaves to others: what a layer is (`nvr-sandbox`), starting libraries first (`child`), killing a child that misbehaves
 //!   (its parent).
 
+pub mod priority;
+
 use crate::syscalls;
 use landlock::{AccessFs, BitFlags};
 use nvr_base::media_protocol::{Layer, LayerKind};
@@ -35,11 +37,12 @@ const READ_ONLY: [&str; 9] = [
 
 /// Applies all layers. `devices` are the nodes that an encoder opens later; the capture device is open already.
 pub fn enter(devices: &[PathBuf]) -> Vec<Layer> {
-    enter_writing(devices, FILE_BYTES_MAX)
+    enter_with(devices, FILE_BYTES_MAX)
 }
 
-/// As [`enter`], with a file already open that may become `file_bytes_max` long.
-pub fn enter_writing(devices: &[PathBuf], file_bytes_max: u64) -> Vec<Layer> {
+/// As [`enter`], with files and memfds of at most `file_bytes_max` bytes: for a child that writes a film, or makes rings of
+/// frames later.
+pub fn enter_with(devices: &[PathBuf], file_bytes_max: u64) -> Vec<Layer> {
     let bounds = [
         (Resource::Core, 0),
         (Resource::As, MEMORY_BYTES_MAX),

@@ -9,6 +9,7 @@ pub mod engine;
 pub mod gate;
 pub mod ground;
 pub mod infer;
+pub mod live;
 pub mod mask;
 pub mod model;
 pub mod models_cli;

@@ -6,7 +6,7 @@
 
 use nvr_base::annotate_protocol::ANNOTATE_ARGUMENT;
 use nvr_base::media_channel::MediaChannel;
-use nvr_base::perceive_protocol::REPLAY_ARGUMENT;
+use nvr_base::perceive_protocol::{LIVE_ARGUMENT, REPLAY_ARGUMENT};
 use nvr_perception::models_cli;
 use std::process::ExitCode;
 
@@ -23,6 +23,7 @@ fn main() -> ExitCode {
     }
     let life: Result<fn(&MediaChannel) -> bool, _> = match arguments.as_slice() {
         [one] if one == REPLAY_ARGUMENT => Ok(|channel| nvr_perception::replay::run(channel).is_ok()),
+        [one] if one == LIVE_ARGUMENT => Ok(|channel| nvr_perception::live::run(channel).is_ok()),
         [one] if one == ANNOTATE_ARGUMENT => Ok(|channel| nvr_perception::annotate::run(channel).is_ok()),
         _ => Err("one argument is expected".to_owned()),
     };

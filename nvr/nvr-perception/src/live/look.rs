@@ -1,0 +1,102 @@
+//! When the detector looks at a frame, and when tracks are held where they are instead.
+//!
+//! Promises: pure; whatever moves is looked at; what stands still is looked at again and again, so that it is neither lost nor
+//!   kept when it is gone.
+//! Leaves to others: what moves (`gate`), following (`track`).
+//!
+//! | the detector looks | because |
+//! |---|---|
+//! | something moves, and [`AFTER_MOTION_US`] after | a new object needs two or three looks to become a track, and one more where it stops |
+//! | the light changed, or the gate learns | then the gate knows nothing |
+//! | a track was not seen in the last look, or a detection is no track yet | it is found again, or it is over: waiting tells neither |
+//! | something is followed and [`SECOND_LOOK_US`] have passed | who stands still does not move, and the gate takes what stays for background after a while: a second look confirms it, or ends it after the tracker's 3 s of looking in vain |
+//! | nothing is followed and [`IDLE_LOOK_US`] have passed | something came in while the picture was bad, or so slowly that it never moved |
+
+use crate::gate::Motion;
+use nvr_base::scene::Scene;
+
+/// Time the detector goes on looking after the last motion, µs.
+pub const AFTER_MOTION_US: i64 = 1_000_000;
+/// Longest time that something followed is not looked at, µs.
+pub const SECOND_LOOK_US: i64 = 2_000_000;
+/// Longest time that nothing is looked at, µs.
+pub const IDLE_LOOK_US: i64 = 10_000_000;
+
+/// What the last looks found.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Look {
+    moved_us: Option<i64>,
+    looked_us: Option<i64>,
+    asks: bool,
+}
+
+impl Look {
+    /// Whether the detector looks at the frame at `at_us`.
+    pub fn decide(&mut self, at_us: i64, motion: &Motion, is_following: bool) -> bool {
+        if motion.share > 0.0 {
+            self.moved_us = Some(at_us);
+        }
+        let passed = |since: Option<i64>| since.map_or(i64::MAX, |us| at_us.saturating_sub(us));
+        let rest = if is_following { SECOND_LOOK_US } else { IDLE_LOOK_US };
+        let (moved, looked) = (passed(self.moved_us), passed(self.looked_us));
+        // A time that runs backwards: another timeline.
+        let strange = moved < 0 || looked < 0;
+        let unsure = motion.learning || motion.light_changed || self.asks || strange;
+        unsure || moved <= AFTER_MOTION_US || looked >= rest
+    }
+
+    /// The detector looked and this is what is followed now.
+    pub fn looked(&mut self, scene: &Scene, is_following: bool) {
+        self.looked_us = Some(scene.at_us);
+        let is_candidate = is_following && scene.tracks.is_empty();
+        self.asks = is_candidate || scene.tracks.iter().any(|track| !track.observed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nvr_base::scene::{Track, TrackId};
+    use nvr_base::{Label, Rect};
+
+    /// Frames every 500 ms: `m` moves, `l` learns, `.` does not; the tracks a look finds: `-` none, `o` one that is seen,
+    /// `u` one that is not, `c` a candidate. Out: `X` where the detector looks.
+    fn check(frames: &str, found: char, expected: &str) {
+        let mut look = Look::default();
+        let mut said = String::new();
+        for (at_us, frame) in (0..).step_by(500_000).zip(frames.chars()) {
+            let motion = Motion {
+                share: if frame == 'm' { 0.1 } else { 0.0 },
+                learning: frame == 'l',
+                ..Motion::default()
+            };
+            let looks = look.decide(at_us, &motion, found != '-');
+            if looks {
+                let track = Track {
+                    id: TrackId(1),
+                    label: Label::PERSON,
+                    score: 0.5,
+                    rect: Rect::default(),
+                    velocity: (0.0, 0.0),
+                    first_seen_us: 0,
+                    last_seen_us: at_us,
+                    observed: found == 'o',
+                };
+                let tracks = if matches!(found, 'o' | 'u') { vec![track] } else { Vec::new() };
+                look.looked(&Scene { at_us, tracks, ..Scene::default() }, found != '-');
+            }
+            said.push(if looks { 'X' } else { '.' });
+        }
+        assert_eq!(said, expected, "{frames} {found}");
+    }
+
+    #[test]
+    fn when_the_detector_looks() {
+        check("lll.....m......", '-', "XXX.....XXX....");
+        check("lll.....m......", 'o', "XXX...X.XXX...X");
+        check("lll.......", 'u', "XXXXXXXXXX");
+        check("lll.......", 'c', "XXXXXXXXXX");
+        check("........................", '-', "X...................X...");
+        check("............", 'o', "X...X...X...");
+    }
+}

@@ -131,7 +131,16 @@ impl PictureWriter {
         let fail = |e: gst::glib::BoolError| unsupported(format!("cannot build the encoder: {e}"));
         pipeline.add_many(&chain).map_err(fail)?;
         gst::Element::link_many(&chain).map_err(fail)?;
-        Ok(Self { encoder, pipeline, source, element, size: None, held: None, shown_us: LAST_SHOWN_US, _file: file })
+        Ok(Self {
+            encoder,
+            pipeline,
+            source,
+            element,
+            size: None,
+            held: None,
+            shown_us: LAST_SHOWN_US,
+            _file: file,
+        })
     }
 
     /// GStreamer's name of the encoder.

@@ -52,7 +52,8 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Replay(args) => commands::replay::run(cli, args),
         Command::Plugins { command } => commands::plugins::run(cli, command),
         Command::Bench(args) => match &args.command {
-            BenchCommand::Record(args) => commands::bench::run(cli, args),
+            BenchCommand::Record(args) => commands::bench::record::run(cli, args),
+            BenchCommand::Analyse(args) => commands::bench::analyse::run(cli, args),
         },
         Command::Testcam(args) => commands::testcam::run(cli, args),
         Command::Completions(args) => {

@@ -9,7 +9,7 @@ mod report;
 mod site;
 
 use super::process::{Usage, children};
-use super::{ask, fake_cameras, gaps, pass, serve, wait_live};
+use super::{READY_WAIT_MAX, ask, fake_cameras, gaps, pass, serve, wait_live};
 use crate::args::{BenchAnalyseArgs, Cli};
 use crate::commands::plugins::manifests;
 use crate::commands::replay::folder;
@@ -63,6 +63,7 @@ pub(crate) fn run(cli: &Cli, args: &BenchAnalyseArgs) -> anyhow::Result<ExitCode
     let socket = folder.path().join("nvr.sock");
     let mut bar = Bar::new("bench", false, cli.json);
     wait_live(&socket, args.cameras)?;
+    wait_watched(&socket, situations.len().saturating_mul(args.cameras as usize))?;
     pass(Duration::from_secs(args.settle_s.into()), &mut bar)?;
     let before = look(serve.id(), &socket)?;
     pass(Duration::from_secs(args.seconds.into()), &mut bar)?;
@@ -75,7 +76,7 @@ pub(crate) fn run(cli: &Cli, args: &BenchAnalyseArgs) -> anyhow::Result<ExitCode
     let mut result = report::report(&before, &after, args.cameras);
     result["gaps"] = gaps.into();
     result["cameras_without_people"] = quiet.into();
-    result["detector"] = args.detector.clone().map_or("the best that is there".into(), Into::into);
+    result["rules"] = situations.len().saturating_mul(args.cameras as usize).into();
     result["plugins"] = situations.iter().map(|s| s.as_str()).collect::<Vec<_>>().into();
     result["recording"] = (!args.no_record).into();
     if cli.json {
@@ -117,6 +118,24 @@ fn situations(folder: &Path) -> anyhow::Result<Vec<Situation>> {
         bail!("no plugin in {}; put some there with `nvr plugins pack`", folder.display());
     }
     Ok(all)
+}
+
+/// Waits until every rule is watched, as long as cameras may take; with fewer it is measured all the same, and said.
+fn wait_watched(socket: &Path, rules: usize) -> anyhow::Result<()> {
+    let deadline = Instant::now() + READY_WAIT_MAX;
+    loop {
+        let analysis = Analysis::of(&ask(socket, Command::Status {})?)?;
+        let watched = analysis.watched();
+        if watched >= rules {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            let why = analysis.why().map_or(String::new(), |why| format!(": {why}"));
+            complain(&format!("only {watched} of {rules} rules are watched{why}"));
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(500));
+    }
 }
 
 fn look(serve: u32, socket: &Path) -> anyhow::Result<Look> {

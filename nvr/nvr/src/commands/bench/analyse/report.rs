@@ -5,7 +5,7 @@
 
 use anyhow::Context;
 use nvr_base::latency::LatencySummary;
-use nvr_base::perceive_protocol::{Counters, Rate};
+use nvr_base::perceive_protocol::Counters;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -18,25 +18,62 @@ const STAGES: [&str; 6] = ["decode", "scale", "gate", "detect", "track", "other_
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Analysis {
-    /// What perception did; none while it is not running.
-    counters: Option<Counters>,
-    /// Rates of the cameras.
-    rates: Vec<Rate>,
-    /// What the plugins did.
+    perception: Perception,
     plugins: Vec<Plugin>,
-    /// From a frame's capture to the event that it gave.
-    event_latency_ms: LatencySummary,
+    rules: Vec<Rule>,
+    cameras: Vec<Camera>,
+    /// From a frame's capture to the event that it gave; none where it is not measured.
+    event_latency_ms: Option<LatencySummary>,
 }
 
-/// One plugin of the same.
+/// The process that detects.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default)]
+struct Perception {
+    why: Option<String>,
+    detector: Option<String>,
+    /// None while it is not running.
+    counters: Option<Counters>,
+}
+
+/// One plugin, and its generations that run.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(default)]
 struct Plugin {
-    id: String,
-    /// Time spent in it, µs.
+    plugin: String,
+    generations: Vec<Generation>,
+}
+
+/// One worker.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default)]
+struct Generation {
+    counters: Option<Work>,
+}
+
+/// What it did.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
+#[serde(default)]
+struct Work {
+    /// Time spent in the plugin, µs.
     took_us: u64,
-    /// Inputs it has answered.
-    done: u64,
+    /// Inputs that were left out because it was busy.
+    dropped: u64,
+}
+
+/// One rule.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default)]
+struct Rule {
+    is_watched: bool,
+}
+
+/// One camera.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default)]
+struct Camera {
+    wanted_fps: Option<f64>,
+    given_fps: Option<f64>,
 }
 
 impl Analysis {
@@ -45,7 +82,26 @@ impl Analysis {
         let analysis = status.get("analysis").filter(|analysis| !analysis.is_null());
         let analysis =
             analysis.context("nvr serve says nothing of analysis; see what it says on standard error")?;
-        Self::deserialize(analysis).context("nvr serve's status of another version; use one build")
+        Self::deserialize(analysis).context("nvr serve's status is of another version; use one build")
+    }
+
+    /// Rules that somebody watches.
+    pub(super) fn watched(&self) -> usize {
+        self.rules.iter().filter(|rule| rule.is_watched).count()
+    }
+
+    /// Why perception does not run, when it says so.
+    pub(super) fn why(&self) -> Option<&str> {
+        self.perception.why.as_deref()
+    }
+
+    fn work(&self, plugin: &str) -> Work {
+        let of = self.plugins.iter().filter(|p| p.plugin == plugin);
+        let all = of.flat_map(|p| p.generations.iter().filter_map(|generation| generation.counters));
+        all.fold(Work::default(), |sum, one| Work {
+            took_us: sum.took_us + one.took_us,
+            dropped: sum.dropped + one.dropped,
+        })
     }
 }
 
@@ -72,8 +128,8 @@ pub(super) struct Look {
 pub(super) fn report(before: &Look, after: &Look, cameras: u32) -> Value {
     let seconds = after.when.duration_since(before.when).as_secs_f64().max(1e-6);
     let camera_s = f64::from(cameras.max(1)) * seconds;
-    let (old, new) =
-        (before.analysis.counters.unwrap_or_default(), after.analysis.counters.unwrap_or_default());
+    let counters = |look: &Look| look.analysis.perception.counters.unwrap_or_default();
+    let (old, new) = (counters(before), counters(after));
     // A child that was started again counts from 0.
     let since = |of: fn(&Counters) -> u64| of(&new).checked_sub(of(&old)).unwrap_or(of(&new));
     let rate = |n: u64| round(n as f64 / camera_s, 3);
@@ -85,11 +141,13 @@ pub(super) fn report(before: &Look, after: &Look, cameras: u32) -> Value {
         .collect();
     let mut each = Map::new();
     let mut plugins_us = 0;
-    for plugin in &after.analysis.plugins {
-        let earlier = before.analysis.plugins.iter().find(|p| p.id == plugin.id).map_or(0, |p| p.took_us);
-        let us = plugin.took_us.checked_sub(earlier).unwrap_or(plugin.took_us);
+    let mut inputs_dropped = 0;
+    for Plugin { plugin, .. } in &after.analysis.plugins {
+        let (earlier, later) = (before.analysis.work(plugin), after.analysis.work(plugin));
+        let us = later.took_us.checked_sub(earlier.took_us).unwrap_or(later.took_us);
+        inputs_dropped += later.dropped.checked_sub(earlier.dropped).unwrap_or(later.dropped);
         plugins_us += us;
-        each.insert(plugin.id.clone(), cost(us).into());
+        each.insert(plugin.clone(), cost(us).into());
     }
     stages.insert("plugins".to_owned(), cost(plugins_us).into());
     let programs = programs(before, after);
@@ -103,9 +161,10 @@ pub(super) fn report(before: &Look, after: &Look, cameras: u32) -> Value {
             (name.clone(), json!({"cpu_ms_per_camera_s": cpu, "rss_mb": round(*rss_mb, 1)}))
         })
         .collect();
-    let (wanted, given) = after.analysis.rates.iter().fold((0.0, 0.0), |(wanted, given), rate| {
-        (wanted + f64::from(rate.wanted_fps), given + f64::from(rate.given_fps))
-    });
+    let mean = |of: fn(&Camera) -> Option<f64>| {
+        let sum: f64 = after.analysis.cameras.iter().filter_map(of).sum();
+        round(sum / f64::from(cameras.max(1)), 3)
+    };
     let latency = after.analysis.event_latency_ms;
     json!({
         "cameras": cameras,
@@ -113,13 +172,16 @@ pub(super) fn report(before: &Look, after: &Look, cameras: u32) -> Value {
         "decoded_per_camera_s": rate(since(|c| c.decoded)),
         "analysed_per_camera_s": rate(since(|c| c.analysed)),
         "detected_per_camera_s": rate(since(|c| c.detected)),
-        "wanted_per_camera_s": round(wanted / f64::from(cameras.max(1)), 3),
-        "planned_per_camera_s": round(given / f64::from(cameras.max(1)), 3),
+        "wanted_per_camera_s": mean(|camera| camera.wanted_fps),
+        "planned_per_camera_s": mean(|camera| camera.given_fps),
+        "rules_watched": after.analysis.watched(),
+        "detector": after.analysis.perception.detector,
         "samples_dropped": since(|c| c.samples_dropped),
         "frames_dropped": since(|c| c.frames_dropped),
-        "events": latency.count,
-        "event_latency_ms_p50": latency.p50,
-        "event_latency_ms_p99": latency.p99,
+        "inputs_dropped": inputs_dropped,
+        "events": latency.map(|l| l.count),
+        "event_latency_ms_p50": latency.map(|l| l.p50),
+        "event_latency_ms_p99": latency.map(|l| l.p99),
         "stages_ms_per_camera_s": stages,
         "plugins_ms_per_camera_s": each,
         "processes": processes,
@@ -178,12 +240,17 @@ mod tests {
     /// A status whose counters are all `n`, with one plugin.
     fn status(n: u64) -> Value {
         json!({"cameras": [], "analysis": {
-            "counters": {"samples": n, "samples_dropped": n, "decoded": n, "analysed": n, "detected": n,
-                         "frames_dropped": n, "stages_us": [n, 0, 0, 3 * n, 0, 0]},
-            "rates": [{"camera": 0, "wanted_fps": 5.0, "given_fps": 2.0}, {"camera": 1, "wanted_fps": 5.0, "given_fps": 4.0}],
-            "plugins": [{"id": "counting", "took_us": 2 * n, "done": n, "generation": 3}],
+            "perception": {"state": "running", "why": null, "detector": "d", "starts": 1, "counters": {
+                "samples": n, "samples_dropped": n, "decoded": n, "analysed": n, "detected": n, "frames_dropped": n,
+                "stages_us": [n, 0, 0, 3 * n, 0, 0]}},
+            "plugins": [{"plugin": "counting", "id": "counting", "generations": [
+                {"generation": 1, "counters": null},
+                {"generation": 3, "counters": {"took_us": 2 * n, "dropped": n, "answered": n}}]}],
+            "rules": [{"rule": "a", "is_watched": true}, {"rule": "b", "is_watched": false}],
+            "cameras": [{"camera": "cam0", "wanted_fps": 5.0, "given_fps": 2.0},
+                        {"camera": "cam1", "wanted_fps": 5.0, "given_fps": null}],
             "event_latency_ms": {"count": 7, "p50": 300, "p99": 900, "max": 901},
-            "something_newer": true,
+            "strays": 0,
         }})
     }
 
@@ -203,7 +270,10 @@ mod tests {
             ("detected_per_camera_s", json!(5000.0)),
             ("samples_dropped", json!(100_000)),
             ("wanted_per_camera_s", json!(5.0)),
-            ("planned_per_camera_s", json!(3.0)),
+            ("planned_per_camera_s", json!(1.0)),
+            ("rules_watched", json!(1)),
+            ("inputs_dropped", json!(100_000)),
+            ("detector", json!("d")),
             ("event_latency_ms_p99", json!(900)),
             ("cpu_ms_per_camera_s", json!(300.0)),
             ("cores", json!(0.6)),
@@ -232,7 +302,11 @@ mod tests {
     fn statuses_without_analysis() {
         assert!(Analysis::of(&json!({"cameras": []})).is_err());
         assert!(Analysis::of(&json!({"analysis": null})).is_err());
-        assert!(Analysis::of(&json!({"analysis": {"counters": {"samples": "many"}}})).is_err());
+        assert!(
+            Analysis::of(&json!({"analysis": {"perception": {"counters": {"samples": "many"}}}})).is_err()
+        );
         assert_eq!(Analysis::of(&json!({"analysis": {}})).unwrap(), Analysis::default());
+        let nothing = Look { analysis: Analysis::default(), ..look(Instant::now(), 0, 0.0) };
+        assert_eq!(report(&nothing, &nothing, 1)["event_latency_ms_p99"], Value::Null);
     }
 }

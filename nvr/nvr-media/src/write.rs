@@ -11,6 +11,8 @@ use gstreamer::prelude::*;
 use gstreamer_app::AppSrc;
 use nvr_base::media_protocol::FatalCause;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Pictures that wait for the encoder.
@@ -24,7 +26,7 @@ const GOP: u32 = 50;
 /// x264's constant quality; lower is better, 23 is its default. Letters of two pixels' width stay sharp at 20.
 const QUALITY: u32 = 20;
 /// How long the last picture is shown when it is the only one, µs; else as long as the one before.
-const LAST_SHOWN_US: i64 = 40_000;
+const LAST_SHOWN_US: u64 = 40_000;
 /// Bits for a pixel and second with an encoder that knows no constant quality.
 const BITS_PER_PIXEL: u32 = 3;
 
@@ -54,7 +56,7 @@ pub struct PictureWriter {
     size: Option<(u32, u32)>,
     /// The last one that was pushed: how long it is shown is known with the next.
     held: Option<Picture>,
-    shown_us: i64,
+    shown_us: Arc<AtomicU64>,
     /// The file: the pipeline writes its descriptor.
     _file: OwnedFd,
 }
@@ -92,7 +94,9 @@ impl PictureWriter {
             unsupported("GStreamer's mp4mux takes no video; install gstreamer1.0-plugins-good")
         })?;
         track.set_property("trak-timescale", TIMESCALE);
-        Self::new(file, encoder, element, &[parse, mux])
+        let shown_us = Arc::new(AtomicU64::new(LAST_SHOWN_US));
+        last_as_long_as_the_one_before(&track, shown_us.clone());
+        Self::new(file, encoder, element, &[parse, mux], shown_us)
     }
 
     /// Prepares to write one PNG picture into `file`.
@@ -103,7 +107,7 @@ impl PictureWriter {
         init()?;
         let element = make("png", "pngenc")?;
         element.set_property("snapshot", true);
-        Self::new(file, "pngenc", element, &[])
+        Self::new(file, "pngenc", element, &[], Arc::default())
     }
 
     fn new(
@@ -111,6 +115,7 @@ impl PictureWriter {
         encoder: &'static str,
         element: gst::Element,
         behind: &[gst::Element],
+        shown_us: Arc<AtomicU64>,
     ) -> Result<Self, Failure> {
         let source: AppSrc = make_app("appsrc")?;
         source.set_format(gst::Format::Time);
@@ -131,7 +136,7 @@ impl PictureWriter {
         let fail = |e: gst::glib::BoolError| unsupported(format!("cannot build the encoder: {e}"));
         pipeline.add_many(&chain).map_err(fail)?;
         gst::Element::link_many(&chain).map_err(fail)?;
-        Ok(Self { encoder, pipeline, source, element, size: None, held: None, shown_us: LAST_SHOWN_US, _file: file })
+        Ok(Self { encoder, pipeline, source, element, size: None, held: None, shown_us, _file: file })
     }
 
     /// GStreamer's name of the encoder.
@@ -154,20 +159,18 @@ impl PictureWriter {
             self.start(size)?;
         }
         if let Some(held) = self.held.take() {
-            self.shown_us = picture.at_us.saturating_sub(held.at_us);
+            let shown_us = u64::try_from(picture.at_us.saturating_sub(held.at_us)).unwrap_or(0);
+            self.shown_us.store(shown_us, Ordering::Relaxed);
             self.give(&held)?;
         }
         self.held = Some(picture);
         Ok(())
     }
 
-    /// A track ends with its last picture only if that says how long it is shown.
     fn give(&mut self, picture: &Picture) -> Result<(), Failure> {
-        let us = |us: i64| gst::ClockTime::from_useconds(u64::try_from(us).unwrap_or(0));
         let mut buffer = gst::Buffer::from_slice(rows(picture));
         if let Some(buffer) = buffer.get_mut() {
-            buffer.set_pts(us(picture.at_us));
-            buffer.set_duration(us(self.shown_us));
+            buffer.set_pts(gst::ClockTime::from_useconds(u64::try_from(picture.at_us).unwrap_or(0)));
         }
         if self.source.push_buffer(buffer).is_err() {
             return Err(self.refused());
@@ -231,6 +234,20 @@ impl Drop for PictureWriter {
     fn drop(&mut self) {
         let _ = self.pipeline.set_state(gst::State::Null);
     }
+}
+
+/// Parsers lose how long a picture is shown. The next one's time says it, but for the last: without a length a player
+/// leaves it out.
+fn last_as_long_as_the_one_before(track: &gst::Pad, shown_us: Arc<AtomicU64>) {
+    track.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        if let Some(gst::PadProbeData::Buffer(buffer)) = &mut info.data
+            && buffer.duration().is_none_or(|duration| duration.is_zero())
+        {
+            let shown = gst::ClockTime::from_useconds(shown_us.load(Ordering::Relaxed));
+            buffer.make_mut().set_duration(shown);
+        }
+        gst::PadProbeReturn::Ok
+    });
 }
 
 fn init() -> Result<(), Failure> {

@@ -21,15 +21,15 @@ fn main() -> ExitCode {
     {
         return ExitCode::from(models_cli::run(rest));
     }
-    let life: Result<fn(&MediaChannel) -> bool, _> = match arguments.as_slice() {
-        [one] if one == REPLAY_ARGUMENT => Ok(|channel| nvr_perception::replay::run(channel).is_ok()),
+    let life: Result<fn(MediaChannel) -> bool, _> = match arguments.as_slice() {
+        [one] if one == REPLAY_ARGUMENT => Ok(|channel| nvr_perception::replay::run(&channel).is_ok()),
         [one] if one == LIVE_ARGUMENT => Ok(|channel| nvr_perception::live::run(channel).is_ok()),
-        [one] if one == ANNOTATE_ARGUMENT => Ok(|channel| nvr_perception::annotate::run(channel).is_ok()),
+        [one] if one == ANNOTATE_ARGUMENT => Ok(|channel| nvr_perception::annotate::run(&channel).is_ok()),
         _ => Err("one argument is expected".to_owned()),
     };
     match life.and_then(|life| Ok((life, nvr_media::sandbox::take_channel()?))) {
         Ok((life, fd)) => {
-            let code = i32::from(!life(&MediaChannel::from_fd(fd)));
+            let code = i32::from(!life(MediaChannel::from_fd(fd)));
             // Not by returning: tearing decoders down may hang.
             std::process::exit(code)
         }

@@ -3,10 +3,12 @@
 //! Promises: the spellings scripts rely on; every value is checked before a command sees it.
 //! Leaves to others: what the commands do (`commands/`), the configuration (`nvr_base::config`).
 
+mod bench;
 mod doctor;
 mod models;
 mod plugins;
 
+pub(crate) use bench::{BenchAnalyseArgs, BenchArgs, BenchCommand, BenchRecordArgs, PacingArg};
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use models::{ModelsCommand, ModelsFolder};
 pub(crate) use plugins::{FolderArgs, NewArgs, PluginsCommand};
@@ -15,9 +17,6 @@ use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use nvr_base::{CameraId, StreamKind, Utc};
 use std::ffi::OsString;
 use std::path::PathBuf;
-
-/// Most fake cameras of a measurement.
-pub(crate) const FAKE_CAMERAS_MAX: u32 = 1000;
 
 /// Longest `--reason`, in bytes.
 pub(crate) const REASON_LEN_MAX: usize = 500;
@@ -107,7 +106,8 @@ pub(crate) enum Command {
     Picture(PictureArgs),
 
     /// Run detectors over a file and print their alerts
-    #[command(after_help = "Example:\n  nvr replay --rules rules.toml --json clip.mp4")]
+    #[command(after_help = "Examples:\n  nvr replay --rules rules.toml --json clip.mp4\n  \
+                            nvr replay --rules rules.toml --annotate seen.mp4 clip.mp4")]
     Replay(ReplayArgs),
 
     /// Make, check and switch plugins
@@ -131,7 +131,8 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
 
     /// Measure this machine
-    #[command(after_help = "Example:\n  nvr bench record --cameras 50 --kbps 4000 --seconds 60 --json")]
+    #[command(after_help = "Examples:\n  nvr bench record --cameras 50 --kbps 4000 --seconds 60 --json\n  \
+                            nvr bench analyse --cameras 50 --json")]
     Bench(BenchArgs),
 
     /// Play fake RTSP cameras from a file, faults included
@@ -285,53 +286,22 @@ pub(crate) struct ReplayArgs {
     /// When the film's first frame was taken
     #[arg(long, value_name = "TIME")]
     pub(crate) start: Option<Utc>,
+    /// To see what it saw.
+    #[command(flatten)]
+    pub(crate) annotation: AnnotateArgs,
 }
 
-/// `nvr bench`.
-#[derive(Debug, Args)]
-pub(crate) struct BenchArgs {
-    /// What to measure.
-    #[command(subcommand)]
-    pub(crate) command: BenchCommand,
+/// `nvr replay --annotate`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AnnotateArgs {
+    /// Draw what was seen: the whole film as .mp4, or one frame as .png: that of the first alert, else the busiest
+    #[arg(long, value_name = "FILE")]
+    pub(crate) annotate: Option<PathBuf>,
+    /// Frame of the .png, by its media time
+    #[arg(long, value_name = "SECONDS", requires = "annotate", value_parser = parse_seconds)]
+    pub(crate) at: Option<f64>,
 }
 
-/// The measurements.
-#[derive(Debug, Subcommand)]
-pub(crate) enum BenchCommand {
-    /// Record fake cameras of another process and measure what it costs
-    #[command(
-        after_help = "Example:\n  nvr bench record --cameras 50 --kbps 4000 --seconds 60 --pacing packet --json"
-    )]
-    Record(BenchRecordArgs),
-}
-
-/// How a fake camera hands its packets to the network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum PacingArg {
-    /// All packets of a picture at once
-    Frame,
-    /// One send per RTP packet, as many cameras do
-    Packet,
-}
-
-/// `nvr bench record`.
-#[derive(Debug, Args)]
-pub(crate) struct BenchRecordArgs {
-    /// Number of cameras
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(FAKE_CAMERAS_MAX)))]
-    pub(crate) cameras: u32,
-    /// Bit rate of each, kbit/s
-    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(16..=200_000))]
-    pub(crate) kbps: u32,
-    /// How long to measure, seconds
-    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u32).range(1..=86_400))]
-    pub(crate) seconds: u32,
-    /// How the cameras send
-    #[arg(long, value_enum, default_value = "frame")]
-    pub(crate) pacing: PacingArg,
-    /// Folder on the disk to measure; the footage in it is removed afterwards
-    #[arg(long, value_name = "DIR", default_value_os_t = std::env::temp_dir())]
-    pub(crate) dir: PathBuf,
 }
 
 /// `nvr completions`.
@@ -340,6 +310,12 @@ pub(crate) struct CompletionsArgs {
     /// The shell
     #[arg(value_enum)]
     pub(crate) shell: clap_complete::Shell,
+}
+
+/// Seconds of a film: a day at most.
+fn parse_seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "a number of seconds is needed, such as 12.5".to_owned())?;
+    (0.0..=86_400.0).contains(&seconds).then_some(seconds).ok_or_else(|| "0 to 86400 s".to_owned())
 }
 
 /// A reason goes into the journal and onto terminals: one line, not empty, bounded.
@@ -428,6 +404,10 @@ mod tests {
             "nvr testcam --file F --count 2 --port 8554 --quirk long-gop --quirk no-idr-first",
             "nvr testcam --bitrate-kbps 4000 --count 2 --port 0 --pacing packet",
             "nvr picture --camera gate --at T1 --out gate.jpg",
+            "nvr replay --rules F --json clip.mp4",
+            "nvr replay --rules F --annotate seen.png --at 12.5 clip.mp4",
+            "nvr bench analyse --cameras 50 --json",
+            "nvr bench analyse --cameras 4 --seconds 30 --detector d --plugins F --models F --quiet-share 0.5 --no-record",
             "nvr completions bash",
             "nvr man",
             "nvr plugin new my-detector --dir D --api P",
@@ -455,6 +435,9 @@ mod tests {
             "nvr lock --camera gate --from T1 --to T2",
             "nvr bench record --cameras 0 --kbps 4000 --seconds 60",
             "nvr testcam --file F --count 2 --port 99999",
+            "nvr replay --rules F --at 12.5 clip.mp4",
+            "nvr replay --rules F --annotate seen.png --at -1 clip.mp4",
+            "nvr bench analyse --cameras 4 --quiet-share 1.5",
             "nvr completions klingon",
             "nvr plugins new ../etc",
             "nvr plugins info Zone",

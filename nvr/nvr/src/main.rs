@@ -57,7 +57,8 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Models { command } => commands::models::run(cli, command),
         Command::Doctor(args) => commands::doctor::run(cli, args),
         Command::Bench(args) => match &args.command {
-            BenchCommand::Record(args) => commands::bench::run(cli, args),
+            BenchCommand::Record(args) => commands::bench::record::run(cli, args),
+            BenchCommand::Analyse(args) => commands::bench::analyse::run(cli, args),
         },
         Command::Testcam(args) => commands::testcam::run(cli, args),
         Command::Completions(args) => {

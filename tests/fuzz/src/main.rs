@@ -16,6 +16,7 @@ const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("sdp", sdp),
     ("child-message", child_message),
     ("socket-frame", socket_frame),
+    ("overlays", overlays),
 ];
 
 fuzz_target!(|bytes: &[u8]| {
@@ -37,6 +38,12 @@ fn configuration(bytes: &[u8]) {
         }
         assert!(config.is_some() || !findings.is_empty(), "refused without a word");
     }
+}
+
+/// What a replay saw, as the child that draws it reads it.
+fn overlays(bytes: &[u8]) {
+    let Ok((_, mut reader)) = nvr_base::overlay::OverlayReader::new(bytes) else { return };
+    while let Ok(Some(_)) = reader.next_overlay() {}
 }
 
 fn journal(bytes: &[u8]) {

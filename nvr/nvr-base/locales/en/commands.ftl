@@ -70,8 +70,10 @@ rebuild-summary = index made from { $segments ->
         [one] { $segments } segment
        *[other] { $segments } segments
     }, { $megabytes } MB; { $unreadable } unreadable
+annotate-alert = { $rule }: { $situation }, measured { $measured }, threshold { $threshold }
 bench-cpu-ms-per-camera-s = { $value } ms of CPU per camera-second
 bench-rss-mb-per-camera = { $value } MB of memory per camera
 bench-threads = { $value } threads
 bench-written-over-payload = { $value } bytes written beyond each byte of pictures
+bench-figure = { $name }: { $value }
 bench-gaps = { $value } gaps

@@ -70,8 +70,10 @@ rebuild-summary = index refait à partir de { $segments ->
         [one] { $segments } segment
        *[other] { $segments } segments
     }, { $megabytes } Mo ; { $unreadable } illisibles
+annotate-alert = { $rule } : { $situation }, mesuré { $measured }, seuil { $threshold }
 bench-cpu-ms-per-camera-s = { $value } ms de processeur par caméra et seconde
 bench-rss-mb-per-camera = { $value } Mo de mémoire par caméra
 bench-threads = { $value } fils d'exécution
 bench-written-over-payload = { $value } octet écrit en plus de chaque octet d'image
+bench-figure = { $name } : { $value }
 bench-gaps = { $value } trous

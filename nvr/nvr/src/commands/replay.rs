@@ -5,6 +5,7 @@
 //! Leaves to others: frames to scenes (`perceive`), what is needed (`orders`), scenes to events (`detectors`), events to
 //!   alerts (`nvr_alerts`), lines (`report`).
 
+mod annotate;
 mod detectors;
 mod feed;
 mod interrupt;
@@ -18,6 +19,7 @@ mod tally;
 use super::check;
 use crate::args::{Cli, ReplayArgs};
 use crate::terminal::complain;
+use annotate::Annotation;
 use anyhow::{Context, bail};
 use detectors::Detectors;
 use interrupt::Interrupt;
@@ -64,6 +66,7 @@ fn replay(cli: &Cli, args: &ReplayArgs, interrupt: &Interrupt) -> anyhow::Result
         detector: args.detector.clone(),
         camera: detectors.order.clone(),
     };
+    let mut annotation = Annotation::start(&args.annotation, &rules)?;
     let mut report = Report::new(cli.json, &rules, &detectors.counts);
     let mut progress = Progress::new(cli.json);
     let mut perceive = Perceive::start(&program("nvr-perceive"), &order)?;
@@ -83,12 +86,16 @@ fn replay(cli: &Cli, args: &ReplayArgs, interrupt: &Interrupt) -> anyhow::Result
             }
             FromPerceive::Analysed(analysed) => {
                 take(&analysed, args.start, &mut detectors, &perceive, &mut report)?;
+                if let Some(annotation) = &mut annotation {
+                    annotation.frame(&analysed.scene, report.open(), report.counted())?;
+                }
                 progress.at(analysed.scene.at_us);
             }
             FromPerceive::End(summary) => {
                 drop(progress);
                 detectors.complain();
-                return report.end(&summary);
+                report.end(&summary)?;
+                return annotation.map_or(Ok(()), |annotation| annotation.finish(&clip, interrupt));
             }
             FromPerceive::Fatal { what } => bail!("{}: {what}", args.clip.display()),
             FromPerceive::Trouble { .. } | FromPerceive::Rates(_) | FromPerceive::Counters(_) => {

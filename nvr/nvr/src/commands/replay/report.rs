@@ -44,6 +44,19 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
+    /// Alerts that last, with the numbers of their rules.
+    pub(super) fn open(&self) -> impl Iterator<Item = (usize, &Alert)> {
+        self.raisers.iter().enumerate().flat_map(|(number, raiser)| raiser.open().map(move |a| (number, a)))
+    }
+
+    /// What each counting rule has counted so far, in words.
+    pub(super) fn counted(&self) -> impl Iterator<Item = String> {
+        let named = |(number, tally): (&usize, &Tally)| {
+            Some(format!("{}: {tally}", self.rules.rules.get(*number)?.id))
+        };
+        self.tallies.iter().filter_map(named)
+    }
+
     pub(super) fn end(&mut self, summary: &ReplaySummary) -> anyhow::Result<()> {
         let open: Vec<(usize, Alert)> =
             self.raisers.iter().enumerate().flat_map(|(n, r)| r.open().map(move |a| (n, *a))).collect();

@@ -5,6 +5,7 @@
 
 use crate::disk::Disk;
 use crate::record::Line;
+use nvr_base::Utc;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,9 @@ use std::path::{Path, PathBuf};
 pub const LINE_LEN_MAX: usize = 8 << 20;
 /// Longest journal file that is read, bytes.
 pub(crate) const FILE_BYTES_MAX: u64 = 256 << 20;
+
+/// Bytes of a line's checksum and time.
+const FIRST_LEN: usize = 48;
 
 /// A line as text, `None` when it is too long.
 pub(crate) fn encode(line: &Line) -> Option<Vec<u8>> {
@@ -63,6 +67,14 @@ fn check_line(body: &[u8]) -> Option<&[u8]> {
 
 pub(crate) fn path(folder: &Path, number: u64) -> PathBuf {
     folder.join(format!("{number:08}.log"))
+}
+
+/// When the first line of a file was written; `None` when it cannot be told.
+pub(crate) fn first_at(disk: &dyn Disk, path: &Path) -> Option<Utc> {
+    let mut bytes = [0; FIRST_LEN];
+    let read = disk.open_read(path).ok()?.read_at(&mut bytes, 0).ok()?;
+    let text = std::str::from_utf8(bytes.get(..read)?).ok()?;
+    text.split_once("{\"at\":\"")?.1.split_once('"')?.0.parse().ok()
 }
 
 /// Numbers of the journal files, ascending.

@@ -196,6 +196,13 @@ pub enum Record {
         /// What.
         entry: Entry,
     },
+    /// Something the technician should know: a plugin was turned away, crashed, is in quarantine.
+    Trouble {
+        /// Of what.
+        subject: String,
+        /// What.
+        what: String,
+    },
     /// A rule raised more alerts than it may.
     AlertsNotRaised {
         /// The rule's id.

@@ -303,16 +303,21 @@ impl AtRule {
     /// Says what was not raised in a minute that is over.
     fn minute_over(&mut self, now: Utc) -> Vec<Action> {
         let minute = period(now, MINUTE_US);
-        if minute == self.minute.0 {
+        // An event of the minute before may come a little late.
+        if minute == self.minute.0 || minute.plus_micros(MINUTE_US) == self.minute.0 {
             return Vec::new();
         }
         self.minute = (minute, 0);
+        self.say_not_raised()
+    }
+
+    fn say_not_raised(&mut self) -> Vec<Action> {
         let n = std::mem::take(&mut self.not_raised);
         (n > 0).then(|| Action::NotRaised { rule: self.facts.id.clone(), n }).into_iter().collect()
     }
 
     fn interrupt(&mut self, now: Utc) -> Vec<Action> {
-        let mut actions = self.minute_over(now);
+        let mut actions = self.say_not_raised();
         for alert in self.raiser.interrupt() {
             let Some(mut open) = self.open.remove(&alert.number) else { continue };
             open.n += 1;

@@ -61,6 +61,8 @@ struct Back {
     file: Box<dyn DiskFile>,
     end: Position,
     next_file: u64,
+    /// Length of the file's checkpoint: a long one does not make every write begin a file.
+    begun: u64,
     /// Written, and covered by no flush yet.
     unflushed: Vec<u8>,
     /// A flush failed over the file, and no new one could be begun yet.
@@ -134,7 +136,7 @@ impl Journal {
         let last_at = state.last_run.map_or(now, |r| r.to);
         let front = Front { pending: Vec::new(), state, lost: 0, lost_told: 0, last_at };
         let (unflushed, in_doubt, written) = (Vec::new(), false, 0);
-        let back = Back { file, end, next_file: number, unflushed, in_doubt, written };
+        let back = Back { file, end, next_file: number, begun: 0, unflushed, in_doubt, written };
         let journal = Self {
             disk,
             folder: folder.to_path_buf(),
@@ -208,7 +210,7 @@ impl Journal {
         if untold > 0 {
             self.append(now, Record::LinesLost { lines: untold });
         }
-        if back.end.offset >= self.file_bytes_max {
+        if back.end.offset.saturating_sub(back.begun) >= self.file_bytes_max {
             match self.roll(back, now) {
                 Err(e) if !no_space(&e) => return Err(e),
                 // On a full disk the old file goes on.
@@ -299,7 +301,9 @@ impl Journal {
         let line = Line { at: now, run: self.run, record: self.front().state.checkpoint() };
         let text = encode(&line).ok_or(io::ErrorKind::InvalidData)?;
         let mut file = self.disk.create(&at)?;
-        let begun = match file.preallocate(0, self.file_bytes_max.saturating_add(RESERVE_MORE)) {
+        let len = text.len() as u64;
+        let reserve = self.file_bytes_max.saturating_add(RESERVE_MORE).saturating_add(len);
+        let begun = match file.preallocate(0, reserve) {
             // The old file may have room left.
             Err(e) if no_space(&e) => Err(e),
             _ => file.append(&mut [IoSlice::new(&text)]).and_then(|()| file.sync()),
@@ -310,7 +314,8 @@ impl Journal {
             return Err(e);
         }
         back.file = file;
-        back.end = Position { file: number, offset: text.len() as u64 };
+        back.end = Position { file: number, offset: len };
+        back.begun = len;
         Ok(())
     }
 

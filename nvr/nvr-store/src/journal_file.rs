@@ -94,3 +94,18 @@ pub(crate) fn highest_run(disk: &dyn Disk, folder: &Path) -> u32 {
     };
     numbers.iter().rev().take(2).filter_map(runs).max().unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_alerts_are_read_as_they_were_written() {
+        // The seed of the fuzz target: one line of each kind, as they stand in journals.
+        let bytes = include_bytes!("../../../tests/fuzz/seeds/journal/alerts");
+        let parsed = parse(bytes);
+        assert_eq!((parsed.lines.len(), parsed.damaged, parsed.whole), (11, 0, bytes.len() as u64));
+        let again: Vec<u8> = parsed.lines.iter().filter_map(encode).flatten().collect();
+        assert_eq!(String::from_utf8_lossy(&again), String::from_utf8_lossy(bytes));
+    }
+}

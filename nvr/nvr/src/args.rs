@@ -5,7 +5,7 @@
 
 mod alerts;
 
-pub(crate) use alerts::{AlertsArgs, AlertsListArgs, BlindArgs, CountsArgs, PeriodArg};
+pub(crate) use alerts::{AlertsArgs, AlertsListArgs, BlindArgs, CountsArgs, DeskCommand, PeriodArg};
 
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use nvr_base::{CameraId, StreamKind, Utc};
@@ -102,20 +102,9 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  nvr picture --camera gate --at 2026-11-24T05:21:25Z --out gate.jpg")]
     Picture(PictureArgs),
 
-    /// List what the rules found, and handle it
-    #[command(
-        after_help = "Examples:\n  nvr alerts --state raised\n  nvr alerts --follow --json\n  nvr alerts take 12-34\n  \
-                            nvr alerts reject 12-34 --reason \"a fox\""
-    )]
-    Alerts(AlertsArgs),
-
-    /// Show what counting rules counted
-    #[command(after_help = "Example:\n  nvr counts --rule gate-count --by hour --json")]
-    Counts(CountsArgs),
-
-    /// Show when rules were not watched, and why
-    #[command(after_help = "Example:\n  nvr blind --rule quay-night --from 2026-11-24T00:00:00Z --json")]
-    Blind(BlindArgs),
+    /// Alerts, counts, blind intervals.
+    #[command(flatten)]
+    Desk(DeskCommand),
 
     /// Run detectors over a file and print their alerts
     #[command(after_help = "Example:\n  nvr replay --rules rules.toml --json clip.mp4")]
@@ -394,12 +383,7 @@ impl Cli {
         let period = match &cli.command {
             Command::Timeline(TimelineArgs { from: Some(from), to: Some(to), .. }) => Some((*from, *to)),
             Command::Export(ExportArgs { from, to, .. }) => Some((*from, *to)),
-            Command::Alerts(AlertsArgs {
-                list: AlertsListArgs { from: Some(from), to: Some(to), .. },
-                ..
-            })
-            | Command::Counts(CountsArgs { from: Some(from), to: Some(to), .. })
-            | Command::Blind(BlindArgs { from: Some(from), to: Some(to), .. }) => Some((*from, *to)),
+            Command::Desk(command) => command.period(),
             Command::Lock(LockArgs { from, to, .. }) | Command::Unlock(LockArgs { from, to, .. }) => {
                 Some((*from, *to))
             }
@@ -454,12 +438,6 @@ mod tests {
             "nvr export --config F --camera gate --from T1 --to T2 --out clip.mp4 --manifest --stream sub",
             "nvr verify --config F --json",
             "nvr rebuild --config F",
-            "nvr alerts --json --state raised --camera gate --rule quay --from T1 --to T2",
-            "nvr alerts --follow --json",
-            "nvr alerts take 12-34 --config F --json",
-            "nvr alerts reject 12-34 --reason fox",
-            "nvr counts --rule count --by hour --from T1",
-            "nvr blind --camera gate --json",
             "nvr lock --camera gate --from T1 --to T2 --reason request",
             "nvr unlock --camera gate --from T1 --to T2 --reason request",
             "nvr bench record --cameras 50 --kbps 4000 --seconds 60 --json",

@@ -47,7 +47,17 @@ impl Store {
 
     /// The newest alerts, oldest first: those that can be handled.
     pub fn alerts(&self) -> Vec<Alert> {
-        self.0.shared.journal.state(|state| state.alerts.iter().cloned().collect())
+        let mut alerts = self.0.shared.journal.state(|state| state.alerts.clone());
+        self.end_all(&mut alerts);
+        alerts.iter().cloned().collect()
+    }
+
+    /// While nothing records, what lasted is over since the last run ended.
+    fn end_all(&self, alerts: &mut Alerts) {
+        let last = self.0.shared.journal.state(|state| state.last_run);
+        if let Some(last) = last.filter(|_| !self.0.shared.is_recording()) {
+            alerts.interrupt(self.run(), last.to);
+        }
     }
 
     /// Does something with an alert: `decide` makes the entry, or says why not. Durable on return.
@@ -82,6 +92,7 @@ impl Store {
             }
             _ => {}
         })?;
+        self.end_all(&mut alerts);
         Ok(alerts.iter().filter(|a| a.end.is_none_or(|end| end >= from)).cloned().collect())
     }
 

@@ -12,6 +12,37 @@ fn states() -> impl TypedValueParser<Value = AlertState> {
     PossibleValuesParser::new(AlertState::ALL.iter().map(|s| s.as_str())).try_map(|s| s.parse::<AlertState>())
 }
 
+/// The commands.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum DeskCommand {
+    /// List what the rules found, and handle it
+    #[command(
+        after_help = "Examples:\n  nvr alerts --state raised\n  nvr alerts --follow --json\n  nvr alerts take 12-34\n  \
+                            nvr alerts reject 12-34 --reason \"a fox\""
+    )]
+    Alerts(AlertsArgs),
+
+    /// Show what counting rules counted
+    #[command(after_help = "Example:\n  nvr counts --rule gate-count --by hour --json")]
+    Counts(CountsArgs),
+
+    /// Show when rules were not watched, and why
+    #[command(after_help = "Example:\n  nvr blind --rule quay-night --from 2026-11-24T00:00:00Z --json")]
+    Blind(BlindArgs),
+}
+
+impl DeskCommand {
+    /// The period asked for, when both its ends are.
+    pub(crate) fn period(&self) -> Option<(Utc, Utc)> {
+        let (from, to) = match self {
+            Self::Alerts(args) => (args.list.from, args.list.to),
+            Self::Counts(args) => (args.from, args.to),
+            Self::Blind(args) => (args.from, args.to),
+        };
+        from.zip(to)
+    }
+}
+
 /// `nvr alerts`.
 #[derive(Debug, Clone, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -143,4 +174,49 @@ pub(crate) struct BlindArgs {
     /// End; now when absent
     #[arg(long, value_name = "TIME")]
     pub(crate) to: Option<Utc>,
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::args::Cli;
+
+    const T1: &str = "2026-11-24T05:21:25.000Z";
+    const T2: &str = "2026-11-24T05:22:25.000Z";
+
+    fn check(line: &str, good: bool) {
+        let args = line.replace("T1", T1).replace("T2", T2);
+        let got = Cli::read(args.split_whitespace());
+        assert_eq!(got.is_ok(), good, "{line}: {got:?}");
+    }
+
+    #[test]
+    fn lines_that_scripts_use() {
+        for line in [
+            "nvr alerts --json --state raised --camera gate --rule quay --from T1 --to T2",
+            "nvr alerts --follow --json",
+            "nvr alerts take 12-34 --config F --json",
+            "nvr alerts reject 12-34 --reason fox",
+            "nvr counts --rule count --by hour --from T1",
+            "nvr blind --camera gate --json",
+        ] {
+            check(line, true);
+        }
+    }
+
+    #[test]
+    fn lines_that_are_refused() {
+        for line in [
+            "nvr alerts --state open",
+            "nvr alerts --from T2 --to T1",
+            "nvr alerts --follow --from T1",
+            "nvr alerts take",
+            "nvr alerts take gate",
+            "nvr alerts erase 12-34",
+            "nvr alerts --state raised take 12-34",
+            "nvr counts --by day",
+            "nvr blind --from T2 --to T1",
+        ] {
+            check(line, false);
+        }
+    }
 }

@@ -235,6 +235,7 @@ fn as_json(loaded: &Loaded, streams: &[StreamConfig], answers: Option<&[Answer]>
         "socket": loaded.config.as_ref().map(|c| &c.server.socket),
         "storage": loaded.config.as_ref().map(|c| &c.storage.paths),
         "streams": streams,
+        "rules": loaded.config.as_ref().map(rules::as_json),
     })
 }
 

@@ -6,6 +6,7 @@
 use crate::commands::plugins::manifests;
 use nvr_base::config::{Config, Finding, FindingId};
 use nvr_base::text::Arg;
+use serde_json::{Value, json};
 
 /// A warning for each rule without a plugin.
 pub(super) fn without_plugin(config: &Config) -> Vec<Finding> {
@@ -25,4 +26,15 @@ pub(super) fn without_plugin(config: &Config) -> Vec<Finding> {
         ],
     };
     missing.map(finding).collect()
+}
+
+/// The rules, for scripts.
+pub(super) fn as_json(config: &Config) -> Vec<Value> {
+    let rule = |rule: &nvr_base::Rule| {
+        json!({
+            "id": rule.id, "id_derived": rule.id_derived, "situation": rule.situation.as_str(),
+            "camera": rule.camera, "schedule": rule.schedule.to_string(), "severity": rule.severity,
+        })
+    };
+    config.rules.iter().map(rule).collect()
 }

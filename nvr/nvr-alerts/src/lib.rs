@@ -3,4 +3,8 @@
 //! Promises: pure state machines, without clock, disk or locks.
 //! Leaves to others: what plugins are (`nvr-plugins`), where alerts are kept (`nvr-store`).
 
+pub mod act;
+pub mod arm;
+pub mod count;
+pub mod desk;
 pub mod raise;

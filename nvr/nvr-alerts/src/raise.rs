@@ -99,6 +99,17 @@ impl Raiser {
         self.open.values()
     }
 
+    /// From now on the rule is silent for `rearm_s` seconds after an alert of the same object.
+    pub fn set_rearm(&mut self, rearm_s: f64) {
+        self.rearm_us = Self::new(rearm_s).rearm_us;
+    }
+
+    /// The plugin went away: what lasts is over, and its numbers of objects mean nothing any more.
+    pub fn interrupt(&mut self) -> Vec<Alert> {
+        self.ended.clear();
+        std::mem::take(&mut self.open).into_values().collect()
+    }
+
     /// One event.
     pub fn step(&mut self, event: &Event) -> Outcome {
         match event.phase {

@@ -3,11 +3,13 @@
 //! Promises: no native code, no threads, no files beyond reading the configuration.
 //! Leaves to others: cameras (`nvr-ingest`), disks (`nvr-store`), sockets (`nvr-gateway`).
 
+pub mod alert;
 pub mod analysis;
 pub mod annotate_protocol;
 pub mod blind;
 pub mod clock;
 pub mod config;
+pub mod count;
 pub mod format;
 pub mod gap;
 pub mod geometry;
@@ -30,6 +32,7 @@ pub mod still_protocol;
 pub mod text;
 pub mod time;
 
+pub use alert::{Alert, AlertId, AlertState};
 pub use clock::{Clock, FakeClock, SystemClock};
 pub use format::{AudioFormat, Codec, Format, VideoFormat};
 pub use gap::{Gap, GapReason};

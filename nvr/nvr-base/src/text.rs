@@ -9,17 +9,19 @@ use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use std::fmt;
 use std::sync::OnceLock;
 
-const EN: [&str; 4] = [
+const EN: [&str; 5] = [
     include_str!("../locales/en/findings.ftl"),
     include_str!("../locales/en/states.ftl"),
     include_str!("../locales/en/commands.ftl"),
     include_str!("../locales/en/installation.ftl"),
+    include_str!("../locales/en/alerts.ftl"),
 ];
-const FR: [&str; 4] = [
+const FR: [&str; 5] = [
     include_str!("../locales/fr/findings.ftl"),
     include_str!("../locales/fr/states.ftl"),
     include_str!("../locales/fr/commands.ftl"),
     include_str!("../locales/fr/installation.ftl"),
+    include_str!("../locales/fr/alerts.ftl"),
 ];
 
 /// A language.
@@ -192,6 +194,8 @@ pub fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alert::{AlertState, Verdict};
+    use crate::blind::BlindReason;
     use crate::config::FindingId;
     use crate::{CameraState, GapReason};
     use fluent_bundle::FluentResource;
@@ -227,6 +231,9 @@ mod tests {
     fn everything_that_is_shown_has_a_text_in_both_languages() {
         let mut wanted: Vec<String> = Vec::new();
         wanted.extend(GapReason::ALL.iter().map(|r| format!("gap-{r}")));
+        wanted.extend(BlindReason::ALL.iter().map(|(reason, _)| format!("blind-{reason}")));
+        wanted.extend(AlertState::ALL.iter().map(|s| format!("alert-state-{s}")));
+        wanted.extend(Verdict::ALL.iter().map(|v| format!("alert-{v}")));
         wanted.extend(CameraState::ALL.iter().map(|s| format!("state-{}", s.as_str())));
         wanted.extend(FindingId::ALL.iter().flat_map(|f| [f.text_id(), format!("{}.remedy", f.text_id())]));
         for sources in [EN, FR] {

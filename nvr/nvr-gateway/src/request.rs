@@ -3,6 +3,7 @@
 //! Promises: a closed list of commands, a version in every request, unknown fields refused.
 //! Leaves to others: carrying them (`frame`), allowing them (`role`), doing them (the `nvr` binary).
 
+use nvr_base::alert::{Action, AlertId, AlertState};
 use nvr_base::{CameraId, StreamKind, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -84,6 +85,52 @@ pub enum Command {
     },
     /// The protections in force.
     Locks {},
+    /// Alerts, and what persons did with them.
+    Alerts {
+        /// Only this state.
+        state: Option<AlertState>,
+        /// Only this camera.
+        camera: Option<CameraId>,
+        /// Only this rule.
+        rule: Option<String>,
+        /// Those that lasted then or began later; the newest that can be handled when absent.
+        from: Option<Utc>,
+        /// Those that began before.
+        to: Option<Utc>,
+    },
+    /// Does something with an alert.
+    AlertAct {
+        /// Which.
+        id: AlertId,
+        /// What.
+        action: Action,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// What counting rules counted.
+    Counts {
+        /// Only this rule.
+        rule: Option<String>,
+        /// Only this camera.
+        camera: Option<CameraId>,
+        /// Start; a day ago when absent.
+        from: Option<Utc>,
+        /// End; now when absent.
+        to: Option<Utc>,
+        /// Length of the periods, minutes.
+        minutes: u32,
+    },
+    /// When rules were not watched.
+    Blind {
+        /// Only this rule.
+        rule: Option<String>,
+        /// Only this camera.
+        camera: Option<CameraId>,
+        /// Start; a day ago when absent.
+        from: Option<Utc>,
+        /// End; now when absent.
+        to: Option<Utc>,
+    },
 }
 
 /// What comes back: any number of `Progress`, `Part` and chunk frames, then one `Done` or `Failed`.
@@ -154,6 +201,9 @@ mod tests {
             false,
         );
         check(r#"{"version":1,"command":{"status":{"x":1}}}"#, false);
+        check(r#"{"version":1,"command":{"alert-act":{"id":"1-2","action":"take","reason":null}}}"#, true);
+        check(r#"{"version":1,"command":{"alert-act":{"id":"1","action":"take","reason":null}}}"#, false);
+        check(r#"{"version":1,"command":{"alert-act":{"id":"1-2","action":"erase","reason":null}}}"#, false);
         check(r#"{"version":1,"command":{"reboot":{}}}"#, false);
         check(r#"{"version":1,"command":{"status":{}},"sudo":true}"#, false);
     }

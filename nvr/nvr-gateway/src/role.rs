@@ -51,6 +51,10 @@ fn rule(command: &Command) -> (&'static str, &'static [Role]) {
         Command::Rebuild {} => ("rebuild", &[Technician]),
         Command::Lock { .. } => ("lock", &[Operator, Auditor]),
         Command::Unlock { .. } => ("unlock", &[Auditor]),
+        Command::Alerts { .. } => ("alerts", &[Viewer, Operator, Technician, Auditor]),
+        Command::AlertAct { .. } => ("alerts take|confirm|…", &[Operator]),
+        Command::Counts { .. } => ("counts", &[Viewer, Operator, Technician, Auditor]),
+        Command::Blind { .. } => ("blind", &[Viewer, Operator, Technician, Auditor]),
         Command::Locks {} => ("locks", &[Operator, Technician, Auditor]),
     }
 }
@@ -58,9 +62,15 @@ fn rule(command: &Command) -> (&'static str, &'static [Role]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nvr_base::alert::{Action, AlertId};
 
     fn check(account: &str, uid: u32, command: Command, allowed: bool) {
-        let roles = [(Role::Viewer, "guard"), (Role::Auditor, "dpo"), (Role::Administrator, "chief")];
+        let roles = [
+            (Role::Viewer, "guard"),
+            (Role::Auditor, "dpo"),
+            (Role::Operator, "watch"),
+            (Role::Administrator, "chief"),
+        ];
         let server = Server {
             socket: "/run/nvr.sock".into(),
             socket_is_default: false,
@@ -80,5 +90,15 @@ mod tests {
         check("dpo", 1002, Command::Verify {}, true);
         check("dpo", 1002, Command::Rebuild {}, false);
         check("stranger", 1009, Command::Status {}, false);
+        let act = || {
+            let id = AlertId { run: 1, number: 2 };
+            Command::AlertAct { id, action: Action::Take, reason: None }
+        };
+        let list = || Command::Alerts { state: None, camera: None, rule: None, from: None, to: None };
+        for (account, uid, may_act) in [("guard", 1001, false), ("dpo", 1002, false), ("watch", 1004, true)] {
+            check(account, uid, act(), may_act);
+            check(account, uid, list(), true);
+        }
+        check("stranger", 1009, list(), false);
     }
 }

@@ -4,6 +4,7 @@
 //!   found however they are written together, and refused before anything else is looked at.
 //! Leaves to others: where the words stand (`manifest`, the worker's descriptor).
 
+use nvr_base::{Class, Label};
 use nvr_plugin_api::closed::EventType;
 
 /// Situations: the eight of decree 2023-828, then those beyond them.
@@ -80,6 +81,16 @@ pub fn event_name(number: i32) -> Option<&'static str> {
     EventType::from_number(number).map(EventType::name)
 }
 
+/// The class of a number of the contract: a label's, or a group's; `None` for one that is on no list.
+pub fn class_name(number: i32) -> Option<String> {
+    match number {
+        256 => Some(Class::Vehicle.to_string()),
+        257 => Some(Class::Bag.to_string()),
+        258 => Some(Class::Animal.to_string()),
+        _ => Some(Label::from_index(usize::try_from(number).ok()?)?.name().to_owned()),
+    }
+}
+
 /// True for a need of the closed list.
 pub fn is_need(name: &str) -> bool {
     let model = |m: &str| {
@@ -130,6 +141,9 @@ mod tests {
         assert!(is_need("tracks") && is_need("inference:movenet-multipose") && !is_need("inference:"));
         assert!(!is_need("socket") && !is_need("inference:../x"));
         assert_eq!((event_name(4), event_name(0), event_name(20)), (Some("zone-entry"), None, None));
+        let classes = [0, 256, 258, 999, -1].map(class_name);
+        let expected = [Some("person"), Some("vehicle"), Some("animal"), None, None];
+        assert_eq!(classes, expected.map(|name| name.map(str::to_owned)));
         assert!(is_of_the_eight("fire") && !is_of_the_eight("counting"));
     }
 }

@@ -3,7 +3,7 @@
 //! Promises: every error names its step and its object; no panic crosses the facade.
 //! Leaves to others: translating them (texts), deciding what an operator does.
 
-use nvr_base::{CameraId, StreamId, Utc};
+use nvr_base::{AlertId, CameraId, StreamId, Utc};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -47,6 +47,14 @@ pub enum StoreError {
         /// What went wrong.
         why: String,
     },
+    /// No alert has this number, or it is too old to be handled.
+    #[error(
+        "no alert {0} among the newest; `nvr alerts --from TIME` lists older ones, which cannot be handled any more"
+    )]
+    NoAlert(AlertId),
+    /// An operator's action was refused.
+    #[error("{0}")]
+    Refused(String),
     /// Nothing is recorded there.
     #[error("camera {stream} has no footage between {from} and {to}")]
     NoFootage {

@@ -8,7 +8,7 @@
 
 use crate::disk::{Disk, DiskFile};
 use crate::error::{Result, StoreError};
-use crate::journal_file::{FILE_BYTES_MAX, encode, files, parse, path};
+use crate::journal_file::{FILE_BYTES_MAX, encode, files, first_at, parse, path};
 use crate::journal_state::JournalState;
 use crate::record::{Line, Record};
 use crate::writer::no_space;
@@ -61,12 +61,25 @@ struct Back {
     file: Box<dyn DiskFile>,
     end: Position,
     next_file: u64,
+    /// Length of the file's checkpoint: a long one does not make every write begin a file.
+    begun: u64,
     /// Written, and covered by no flush yet.
     unflushed: Vec<u8>,
     /// A flush failed over the file, and no new one could be begun yet.
     in_doubt: bool,
     /// Bytes written since the start.
     written: u64,
+}
+
+impl Front {
+    fn append(&mut self, line: &Line, text: Option<Vec<u8>>) {
+        self.state.apply(line);
+        self.last_at = line.at;
+        match text.filter(|t| self.pending.len() + t.len() <= PENDING_BYTES_MAX) {
+            Some(text) => self.pending.extend_from_slice(&text),
+            None => self.lost += 1,
+        }
+    }
 }
 
 /// What opening found.
@@ -123,7 +136,7 @@ impl Journal {
         let last_at = state.last_run.map_or(now, |r| r.to);
         let front = Front { pending: Vec::new(), state, lost: 0, lost_told: 0, last_at };
         let (unflushed, in_doubt, written) = (Vec::new(), false, 0);
-        let back = Back { file, end, next_file: number, unflushed, in_doubt, written };
+        let back = Back { file, end, next_file: number, begun: 0, unflushed, in_doubt, written };
         let journal = Self {
             disk,
             folder: folder.to_path_buf(),
@@ -151,13 +164,7 @@ impl Journal {
     pub fn append(&self, at: Utc, record: Record) {
         let line = Line { at, run: self.run, record };
         let text = encode(&line);
-        let mut front = self.front();
-        front.state.apply(&line);
-        front.last_at = at;
-        match text.filter(|t| front.pending.len() + t.len() <= PENDING_BYTES_MAX) {
-            Some(text) => front.pending.extend_from_slice(&text),
-            None => front.lost += 1,
-        }
+        self.front().append(&line, text);
     }
 
     /// Writes what waits. Durable after the disk's next flush. False when nothing waited.
@@ -203,7 +210,7 @@ impl Journal {
         if untold > 0 {
             self.append(now, Record::LinesLost { lines: untold });
         }
-        if back.end.offset >= self.file_bytes_max {
+        if back.end.offset.saturating_sub(back.begun) >= self.file_bytes_max {
             match self.roll(back, now) {
                 Err(e) if !no_space(&e) => return Err(e),
                 // On a full disk the old file goes on.
@@ -294,7 +301,9 @@ impl Journal {
         let line = Line { at: now, run: self.run, record: self.front().state.checkpoint() };
         let text = encode(&line).ok_or(io::ErrorKind::InvalidData)?;
         let mut file = self.disk.create(&at)?;
-        let begun = match file.preallocate(0, self.file_bytes_max.saturating_add(RESERVE_MORE)) {
+        let len = text.len() as u64;
+        let reserve = self.file_bytes_max.saturating_add(RESERVE_MORE).saturating_add(len);
+        let begun = match file.preallocate(0, reserve) {
             // The old file may have room left.
             Err(e) if no_space(&e) => Err(e),
             _ => file.append(&mut [IoSlice::new(&text)]).and_then(|()| file.sync()),
@@ -305,8 +314,30 @@ impl Journal {
             return Err(e);
         }
         back.file = file;
-        back.end = Position { file: number, offset: text.len() as u64 };
+        back.end = Position { file: number, offset: len };
+        back.begun = len;
         Ok(())
+    }
+
+    /// Adds the line that `decide` makes of the state, in one step with it, and makes it durable. What `decide` refuses
+    /// is not added.
+    ///
+    /// # Errors
+    /// What `decide` says, or the disk's, with the line waiting on.
+    pub fn append_decided<E: From<StoreError>>(
+        &self,
+        now: Utc,
+        decide: impl FnOnce(&JournalState) -> std::result::Result<Record, E>,
+    ) -> std::result::Result<Record, E> {
+        let record = {
+            let mut front = self.front();
+            let record = decide(&front.state)?;
+            let line = Line { at: now, run: self.run, record };
+            front.append(&line, encode(&line));
+            line.record
+        };
+        self.write_durable(now)?;
+        Ok(record)
     }
 
     /// Looks at the state.
@@ -332,6 +363,20 @@ impl Journal {
     /// Where it ended when it was opened: an index that claims to be further has seen lines that a power cut took.
     pub fn opened_at(&self) -> Position {
         self.opened_at
+    }
+
+    /// Where to begin reading for what was written since `at`: the last file but one that begins before it, since a
+    /// clock may have been set back.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn position_of(&self, at: Utc) -> Result<Position> {
+        let io = |e| StoreError::io("listing the journal folder", &self.folder, e);
+        let numbers = files(&*self.disk, &self.folder).map_err(io)?;
+        let begins = |number: &u64| first_at(&*self.disk, &path(&self.folder, *number));
+        let before = numbers.iter().rev().filter(|number| begins(number).is_some_and(|first| first <= at));
+        let file = before.take(2).last().copied().unwrap_or_default();
+        Ok(Position { file, offset: 0 })
     }
 
     /// Calls `each` with every whole line from `from` on that is written, and returns where it stopped.

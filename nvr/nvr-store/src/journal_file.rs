@@ -5,6 +5,7 @@
 
 use crate::disk::Disk;
 use crate::record::Line;
+use nvr_base::Utc;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,9 @@ use std::path::{Path, PathBuf};
 pub const LINE_LEN_MAX: usize = 8 << 20;
 /// Longest journal file that is read, bytes.
 pub(crate) const FILE_BYTES_MAX: u64 = 256 << 20;
+
+/// Bytes of a line's checksum and time.
+const FIRST_LEN: usize = 48;
 
 /// A line as text, `None` when it is too long.
 pub(crate) fn encode(line: &Line) -> Option<Vec<u8>> {
@@ -65,6 +69,14 @@ pub(crate) fn path(folder: &Path, number: u64) -> PathBuf {
     folder.join(format!("{number:08}.log"))
 }
 
+/// When the first line of a file was written; `None` when it cannot be told.
+pub(crate) fn first_at(disk: &dyn Disk, path: &Path) -> Option<Utc> {
+    let mut bytes = [0; FIRST_LEN];
+    let read = disk.open_read(path).ok()?.read_at(&mut bytes, 0).ok()?;
+    let text = std::str::from_utf8(bytes.get(..read)?).ok()?;
+    text.split_once("{\"at\":\"")?.1.split_once('"')?.0.parse().ok()
+}
+
 /// Numbers of the journal files, ascending.
 pub(crate) fn files(disk: &dyn Disk, folder: &Path) -> io::Result<Vec<u64>> {
     let number = |name: String| name.strip_suffix(".log").filter(|n| n.len() == 8)?.parse().ok();
@@ -81,4 +93,19 @@ pub(crate) fn highest_run(disk: &dyn Disk, folder: &Path) -> u32 {
         parse(&bytes).lines.iter().map(|l| l.run.0).max()
     };
     numbers.iter().rev().take(2).filter_map(runs).max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_alerts_are_read_as_they_were_written() {
+        // The seed of the fuzz target: one line of each kind, as they stand in journals.
+        let bytes = include_bytes!("../../../tests/fuzz/seeds/journal/alerts");
+        let parsed = parse(bytes);
+        assert_eq!((parsed.lines.len(), parsed.damaged, parsed.whole), (11, 0, bytes.len() as u64));
+        let again: Vec<u8> = parsed.lines.iter().filter_map(encode).flatten().collect();
+        assert_eq!(String::from_utf8_lossy(&again), String::from_utf8_lossy(bytes));
+    }
 }

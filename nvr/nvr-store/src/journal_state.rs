@@ -1,4 +1,4 @@
-//! What the journal adds up to: locks, open gaps, the last run.
+//! What the journal adds up to: locks, open gaps, the last run, alerts, how rules stand.
 //!
 //! Promises: pure; the state after a checkpoint equals the state after all lines before it.
 //! Leaves to others: reading and writing lines (`journal`), gaps that are over (`index`).
@@ -6,6 +6,8 @@
 use crate::lock::{FootageLock, LOCKS_MAX, cut};
 use crate::record::{Line, Record, RunSpan, StreamGap};
 use crate::timeline::Hole;
+use crate::watch::Watches;
+use nvr_base::alert::Alerts;
 use nvr_base::{GapReason, RunEpoch, StreamId, Utc};
 use std::collections::BTreeMap;
 
@@ -16,7 +18,7 @@ const DAYS_MAX: usize = 10_000;
 const POISONED_MAX: usize = 10_000;
 
 /// The state.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct JournalState {
     /// Locks in force, oldest first.
     pub locks: Vec<FootageLock>,
@@ -32,6 +34,10 @@ pub struct JournalState {
     pub poisoned: BTreeMap<String, RunEpoch>,
     /// A run in which a flush failed, since the last recovery.
     pub flush_failed: Option<RunEpoch>,
+    /// Alerts, the newest; closed ones go first.
+    pub alerts: Alerts,
+    /// How each rule stands.
+    pub watches: Watches,
 }
 
 impl JournalState {
@@ -46,7 +52,12 @@ impl JournalState {
                 days_reopened,
                 poisoned,
                 flush_failed,
+                alerts,
+                watches,
             } => {
+                self.alerts = Alerts::default();
+                alerts.iter().for_each(|alert| self.alerts.insert(alert.clone()));
+                self.watches.restore(watches);
                 self.indexed_until = *indexed_until;
                 self.days_reopened =
                     days_reopened.iter().map(|(s, t, run)| ((s.clone(), *t), *run)).collect();
@@ -57,7 +68,8 @@ impl JournalState {
                     open_gaps.iter().map(|g| ((g.stream.clone(), g.gap.from), g.gap.reason)).collect();
                 self.last_run = *last_run;
             }
-            Record::RunStarted { .. } => {
+            Record::RunStarted { alive_until, .. } => {
+                self.alerts.interrupt(line.run.0, alive_until.unwrap_or(line.at));
                 // What was open ended with the run that had opened it.
                 self.open_gaps.clear();
                 self.last_run = Some(RunSpan { run: line.run, from: line.at, to: line.at, clean: false });
@@ -86,9 +98,11 @@ impl JournalState {
                 self.poisoned.retain(|_, run| *run >= line.run);
                 self.flush_failed = self.flush_failed.filter(|run| *run >= line.run);
             }
+            Record::Alert { entry } => self.alerts.apply(line.at, entry),
             Record::Unlocked { camera, from, to, .. } => self.locks = cut(&self.locks, camera, *from, *to),
             _ => {}
         }
+        self.watches.apply(line, &mut |_| {});
         if let Some(run) = self.last_run.as_mut().filter(|r| r.run == line.run) {
             // The last, not the latest: the clock may have been set back.
             run.to = line.at;
@@ -110,6 +124,8 @@ impl JournalState {
             days_reopened: self.days_reopened.iter().map(|((s, t), run)| (s.clone(), *t, *run)).collect(),
             poisoned: self.poisoned.iter().map(|(path, run)| (path.clone(), *run)).collect(),
             flush_failed: self.flush_failed,
+            alerts: self.alerts.iter().cloned().collect(),
+            watches: self.watches.iter().cloned().collect(),
         }
     }
 }

@@ -48,6 +48,7 @@ pub mod store;
 mod threads;
 pub mod timeline;
 pub mod verify;
+pub mod watch;
 mod writer;
 
 pub use config::{CameraRetention, PlacementPolicy, RetentionConfig, StoreConfig};
@@ -58,6 +59,7 @@ pub use lock::FootageLock;
 pub use rebuild::RebuildReport;
 pub use recorder::StreamRecorder;
 pub use status::{DiskStatus, IndexState, StoreStatus, StreamStoreStatus};
-pub use store::Store;
+pub use store::{Counted, Store};
 pub use timeline::{Hole, Span, Timeline};
 pub use verify::{Finding, FindingKind, VerifyReport};
+pub use watch::{Blind, Watch};

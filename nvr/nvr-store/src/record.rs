@@ -5,11 +5,15 @@
 
 use crate::lock::FootageLock;
 use crate::timeline::Hole;
+use crate::watch::Watch;
+use nvr_base::alert::{Alert, Entry};
+use nvr_base::blind::BlindReason;
+use nvr_base::count::Count;
 use nvr_base::{CameraId, GapReason, RunEpoch, StreamId, Utc};
 use serde::{Deserialize, Serialize};
 
 /// One line: when, in which run, what.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Line {
     /// When it was written.
     pub at: Utc,
@@ -21,7 +25,7 @@ pub struct Line {
 }
 
 /// What happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Record {
     /// The first line of every journal file: all that a start needs from the files before.
@@ -44,6 +48,12 @@ pub enum Record {
         /// Run of the last [`Record::FlushFailed`] since the last recovery.
         #[serde(default)]
         flush_failed: Option<RunEpoch>,
+        /// Alerts that are kept in memory.
+        #[serde(default)]
+        alerts: Vec<Alert>,
+        /// How each rule stands.
+        #[serde(default)]
+        watches: Vec<Watch>,
     },
     /// A run begins to record.
     RunStarted {
@@ -180,6 +190,60 @@ pub enum Record {
         segments: u64,
         /// Why.
         why: String,
+    },
+    /// Something of an alert: references and numbers, never a picture.
+    Alert {
+        /// What.
+        entry: Entry,
+    },
+    /// Something the technician should know: a plugin was turned away, crashed, is in quarantine.
+    Trouble {
+        /// Of what.
+        subject: String,
+        /// What.
+        what: String,
+    },
+    /// A rule raised more alerts than it may.
+    AlertsNotRaised {
+        /// The rule's id.
+        rule: String,
+        /// How many were not raised.
+        n: u64,
+    },
+    /// From now on a rule is watched, or not, for a reason.
+    RuleWatch {
+        /// Number of this line among those of its run: one that comes again after a newer one changes nothing.
+        number: u64,
+        /// The rule's id.
+        rule: String,
+        /// Its camera.
+        camera: CameraId,
+        /// Since when.
+        from: Utc,
+        /// Why nobody watches; watched when absent.
+        blind: Option<BlindReason>,
+    },
+    /// A rule left the configuration.
+    RuleGone {
+        /// As [`Record::RuleWatch`].
+        number: u64,
+        /// The rule's id.
+        rule: String,
+        /// Since when.
+        from: Utc,
+    },
+    /// What a rule counted in a minute, or in a part of it.
+    Counted {
+        /// Number of this line among those of its run: one that stands twice in the journal counts once.
+        number: u64,
+        /// The rule's id.
+        rule: String,
+        /// Its camera.
+        camera: CameraId,
+        /// Start of the minute.
+        minute: Utc,
+        /// The numbers.
+        counts: Vec<Count>,
     },
     /// Lines were lost: the disk of the journal could not take them.
     LinesLost {

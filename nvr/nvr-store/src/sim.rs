@@ -6,6 +6,7 @@
 //!
 //! `NVR_SEEDS=100 cargo test -p nvr-store sim` runs more seeds; `NVR_SEED=7` runs that one.
 
+mod talk;
 mod verdict;
 
 use crate::config::{RetentionConfig, StoreConfig};
@@ -85,6 +86,8 @@ struct World {
     stepped_at: Mono,
     /// A power cut took the journal's line on a step of the clock: later steps may spread its hole anywhere.
     step_forgotten: bool,
+    /// What is said of alerts.
+    talk: talk::Talk,
 }
 
 fn stream(n: usize) -> StreamId {
@@ -122,6 +125,7 @@ impl World {
             cuts: Vec::new(),
             stepped_at: Mono(0),
             step_forgotten: false,
+            talk: talk::Talk::new(seed),
         }
     }
 
@@ -142,6 +146,7 @@ impl World {
         self.disk.set_faults(Faults::default());
         let shared =
             Arc::new(open_shared(self.config(), self.clock.clone(), Arc::new(self.disk.clone())).unwrap());
+        self.talk.check(&shared);
         let mut indexer = Indexer::new(shared.clone());
         let early = self.rng.bool();
         if early {
@@ -248,6 +253,8 @@ impl World {
     }
 
     fn step(&mut self) {
+        let shared = &self.run.as_ref().unwrap().shared;
+        self.talk.step(shared);
         match self.rng.u32(0..1000) {
             0..700 => self.feed(),
             700..900 => self.write(),

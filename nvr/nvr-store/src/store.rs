@@ -4,6 +4,10 @@
 //! recorder.
 //! Leaves to others: everything it does, to the modules it names.
 
+mod alerts;
+
+pub use alerts::Counted;
+
 use crate::config::{RetentionConfig, StoreConfig};
 use crate::disk::Disk;
 use crate::error::{Result, StoreError};

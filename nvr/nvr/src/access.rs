@@ -74,7 +74,7 @@ impl Access {
         match self {
             Self::Daemon(client) => Ok(client.ask(command, sink)?),
             Self::Own(store, config) => {
-                let stopped = operations::Subject { store, config, live: None };
+                let stopped = operations::Subject { store, config, live: None, desk: None };
                 operations::run(&stopped, &Peer::own(), command, sink).map_err(anyhow::Error::msg)
             }
         }

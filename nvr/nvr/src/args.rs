@@ -3,6 +3,7 @@
 //! Promises: the spellings scripts rely on; every value is checked before a command sees it.
 //! Leaves to others: what the commands do (`commands/`), the configuration (`nvr_base::config`).
 
+mod alerts;
 mod bench;
 mod doctor;
 mod models;
@@ -12,6 +13,8 @@ pub(crate) use bench::{BenchAnalyseArgs, BenchArgs, BenchCommand, BenchRecordArg
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use models::{ModelsCommand, ModelsFolder};
 pub(crate) use plugins::{FolderArgs, NewArgs, PluginsCommand};
+
+pub(crate) use alerts::{AlertsArgs, AlertsListArgs, BlindArgs, CountsArgs, DeskCommand, PeriodArg};
 
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use nvr_base::{CameraId, StreamKind, Utc};
@@ -104,6 +107,10 @@ pub(crate) enum Command {
     /// Write the picture of a moment to a JPEG file
     #[command(after_help = "Example:\n  nvr picture --camera gate --at 2026-11-24T05:21:25Z --out gate.jpg")]
     Picture(PictureArgs),
+
+    /// Alerts, counts, blind intervals.
+    #[command(flatten)]
+    Desk(DeskCommand),
 
     /// Run detectors over a file and print their alerts
     #[command(after_help = "Examples:\n  nvr replay --rules rules.toml --json clip.mp4\n  \
@@ -342,6 +349,7 @@ impl Cli {
         let period = match &cli.command {
             Command::Timeline(TimelineArgs { from: Some(from), to: Some(to), .. }) => Some((*from, *to)),
             Command::Export(ExportArgs { from, to, .. }) => Some((*from, *to)),
+            Command::Desk(command) => command.period(),
             Command::Lock(LockArgs { from, to, .. }) | Command::Unlock(LockArgs { from, to, .. }) => {
                 Some((*from, *to))
             }

@@ -5,9 +5,11 @@
 
 mod access;
 mod analysis;
+mod answers;
 mod args;
 mod child;
 mod commands;
+mod desk;
 mod door;
 mod log;
 mod operations;
@@ -20,7 +22,7 @@ mod status;
 mod terminal;
 mod wiring;
 
-use args::{BenchCommand, Cli, Command};
+use args::{BenchCommand, Cli, Command, DeskCommand};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -51,6 +53,9 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Rebuild => commands::rebuild::run(cli),
         Command::Lock(args) => commands::lock::run(cli, args, true),
         Command::Unlock(args) => commands::lock::run(cli, args, false),
+        Command::Desk(DeskCommand::Alerts(args)) => commands::alerts::run(cli, args),
+        Command::Desk(DeskCommand::Counts(args)) => commands::counts::counts(cli, args),
+        Command::Desk(DeskCommand::Blind(args)) => commands::counts::blind(cli, args),
         Command::Picture(args) => commands::picture::run(cli, args),
         Command::Replay(args) => commands::replay::run(cli, args),
         Command::Plugins { command } => commands::plugins::run(cli, command),

@@ -4,6 +4,8 @@
 //! command that opened the store itself.
 //! Leaves to others: who may ask (`nvr_gateway::role`), the store's own rules (`nvr_store`).
 
+use crate::answers::{self, Wanted};
+use crate::desk::Desk;
 use crate::status::{self, Live};
 use nvr_base::config::Config;
 use nvr_base::{CameraId, StreamId, StreamKind};
@@ -24,6 +26,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) config: &'a Config,
     /// The running sessions, when this is the daemon.
     pub(crate) live: Option<&'a dyn Live>,
+    /// The desk, when this is the daemon.
+    pub(crate) desk: Option<&'a Desk>,
 }
 
 /// Runs `command` for `peer`.
@@ -38,7 +42,11 @@ pub(crate) fn run(
 ) -> Result<Value, String> {
     let text = |e: nvr_store::StoreError| e.to_string();
     let mut progress = Progress::default();
-    if !matches!(command, Command::Status {} | Command::Locks {}) {
+    let of_journal = matches!(
+        command,
+        Command::Alerts { .. } | Command::AlertAct { .. } | Command::Counts { .. } | Command::Blind { .. }
+    );
+    if !of_journal && !matches!(command, Command::Status {} | Command::Locks {}) {
         on.store.ready(INDEX_WAIT_MAX); // not ready after that: the store's own answer says so
     }
     match command {
@@ -72,6 +80,18 @@ pub(crate) fn run(
             json_of(on.store.locks())
         }
         Command::Locks {} => json_of(on.store.locks()),
+        Command::Alerts { state, camera, rule, from, to } => {
+            answers::alerts(on, &Wanted { state, camera, rule, from, to })
+        }
+        Command::AlertAct { id, action, reason } => {
+            answers::handle(on, &peer.account, id, action, reason.as_deref())
+        }
+        Command::Counts { rule, camera, from, to, minutes } => {
+            answers::counts(on, &Wanted { state: None, camera, rule, from, to }, minutes)
+        }
+        Command::Blind { rule, camera, from, to } => {
+            answers::blind(on, &Wanted { state: None, camera, rule, from, to })
+        }
     }
 }
 

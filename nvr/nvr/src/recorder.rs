@@ -215,7 +215,7 @@ impl Operations for Recorder {
     fn run(&self, peer: &Peer, command: Command, sink: &mut dyn ReplySink) -> Result<Value, String> {
         let config = self.config();
         operations::run(
-            &Subject { store: &self.store, config: &config, live: Some(self) },
+            &Subject { store: &self.store, config: &config, live: Some(self), desk: None },
             peer,
             command,
             sink,

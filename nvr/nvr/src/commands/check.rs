@@ -5,6 +5,7 @@
 //! Leaves to others: finding them (`nvr_base::config`), asking cameras (`probe`).
 
 mod probe;
+mod rules;
 
 use crate::args::{CheckArgs, Cli};
 use nvr_base::Codec;
@@ -55,7 +56,11 @@ fn check(
     texts: &Texts,
     out: &mut dyn Write,
 ) -> io::Result<bool> {
-    let loaded = load(file);
+    let mut loaded = load(file);
+    if let Some(config) = &loaded.config {
+        loaded.findings.extend(rules::without_plugin(config));
+        loaded.findings.sort_by_key(|f| (f.place.is_none(), f.place));
+    }
     let streams = loaded.config.as_ref().map(Config::streams).unwrap_or_default();
     let answers = probe.map(|probe| ask(probe, &streams));
     if json {
@@ -230,6 +235,7 @@ fn as_json(loaded: &Loaded, streams: &[StreamConfig], answers: Option<&[Answer]>
         "socket": loaded.config.as_ref().map(|c| &c.server.socket),
         "storage": loaded.config.as_ref().map(|c| &c.storage.paths),
         "streams": streams,
+        "rules": loaded.config.as_ref().map(rules::as_json),
     })
 }
 

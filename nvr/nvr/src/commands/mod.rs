@@ -2,10 +2,12 @@
 //!
 //! Promises: each command loads the configuration the same way. Leaves to others: everything else.
 
+pub(crate) mod alerts;
 pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod doctor;
+pub(crate) mod counts;
 pub(crate) mod export;
 pub(crate) mod lock;
 pub(crate) mod man;

@@ -3,8 +3,9 @@
 //! Promises: every class of the rule is there, with zeros; adding up is all it does.
 //! Leaves to others: what a crossing is (the plugin).
 
-use nvr_base::{Class, Label};
+use nvr_base::Class;
 use nvr_plugins::protocol::Sample;
+use nvr_plugins::vocabulary::class_name;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -39,7 +40,7 @@ impl Tally {
         if sample.series != CROSSINGS || sample.n == 0 {
             return;
         }
-        let Some(sums) = self.sums.get_mut(&class_name(sample.class)) else { return };
+        let Some(sums) = class_name(sample.class).and_then(|class| self.sums.get_mut(&class)) else { return };
         if let Some(sum) = sums.get_mut(way) {
             *sum += u64::from(sample.n);
         }
@@ -60,19 +61,6 @@ impl fmt::Display for Tally {
             format!("{class} {forward} forward, {backward} backward")
         };
         f.write_str(&self.sums.iter().map(each).collect::<Vec<_>>().join("; "))
-    }
-}
-
-/// The class of a number of the plugin contract: a label's, or a group's.
-fn class_name(number: i32) -> String {
-    match number {
-        256 => Class::Vehicle.to_string(),
-        257 => Class::Bag.to_string(),
-        258 => Class::Animal.to_string(),
-        _ => usize::try_from(number)
-            .ok()
-            .and_then(Label::from_index)
-            .map_or(String::new(), |l| l.name().to_owned()),
     }
 }
 

@@ -76,9 +76,10 @@ impl Recorder {
 
     /// Starts a session for every stream of the configuration.
     pub(crate) fn start_all(&self) {
+        // First, so that the analysis hears of a camera that does not answer from its first word on.
+        self.analyse();
         let streams = self.config().streams();
         streams.iter().for_each(|stream| self.start(stream));
-        self.analyse();
     }
 
     /// Tells the analysis what the configuration in force wants of it. Rules that are not armed are not analysed: until

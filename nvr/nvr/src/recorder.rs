@@ -86,9 +86,9 @@ impl Recorder {
     /// there are authorisations, only a private site arms any.
     fn analyse(&self) {
         let config = self.config();
-        let is_armed = config.site.regime == Some(Regime::PrivateSite);
-        let rules = if is_armed { config.rules.clone() } else { Vec::new() };
-        self.analysis.apply(analysis::Settings::new(&config, rules, &mut held(&self.numbers)));
+        let is_private = config.site.regime == Some(Regime::PrivateSite);
+        let settings = analysis::Settings::new(&config, |_| is_private, &mut held(&self.numbers));
+        self.analysis.apply(settings);
     }
 
     fn start(&self, stream: &StreamConfig) {

@@ -27,7 +27,9 @@ pub(crate) use settings::{Numbers, Settings};
 use crate::sayings::Sayings;
 use anyhow::Context;
 use bell::Bell;
+use nvr_base::blind::BlindReason;
 use nvr_base::{Clock, SampleSink, StreamId};
+use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -43,6 +45,8 @@ pub(crate) struct Analysis {
     shown: Arc<Mutex<serde_json::Value>>,
     sayings: Arc<dyn Sayings>,
     clock: Arc<dyn Clock>,
+    /// Rules that nobody looks for at all, as they were said.
+    blind: Mutex<BTreeMap<String, BlindReason>>,
     /// The threads, and what the first of them takes over.
     threads: Mutex<Threads>,
 }
@@ -65,6 +69,7 @@ impl Analysis {
             shown: Arc::default(),
             sayings,
             clock,
+            blind: Mutex::default(),
             threads: Mutex::new(Threads::Idle(Some(inbox))),
         })
     }
@@ -77,6 +82,15 @@ impl Analysis {
     /// From now on it is like this.
     pub(crate) fn apply(&self, settings: Settings) {
         self.taps.want(&settings.streams);
+        {
+            let mut said = self.blind.lock().unwrap_or_else(PoisonError::into_inner);
+            for (rule, camera, reason) in &settings.blind {
+                if said.get(rule) != Some(reason) {
+                    self.sayings.blind(rule, camera, Some(*reason));
+                }
+            }
+            *said = settings.blind.iter().map(|(rule, _, reason)| (rule.clone(), *reason)).collect();
+        }
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         if let Threads::Idle(inbox) = &mut *threads {
             if settings.rules.is_empty() {

@@ -76,18 +76,19 @@ impl Recorder {
 
     /// Starts a session for every stream of the configuration.
     pub(crate) fn start_all(&self) {
+        // First, so that the analysis hears of a camera that does not answer from its first word on.
+        self.analyse();
         let streams = self.config().streams();
         streams.iter().for_each(|stream| self.start(stream));
-        self.analyse();
     }
 
     /// Tells the analysis what the configuration in force wants of it. Rules that are not armed are not analysed: until
     /// there are authorisations, only a private site arms any.
     fn analyse(&self) {
         let config = self.config();
-        let is_armed = config.site.regime == Some(Regime::PrivateSite);
-        let rules = if is_armed { config.rules.clone() } else { Vec::new() };
-        self.analysis.apply(analysis::Settings::new(&config, rules, &mut held(&self.numbers)));
+        let is_private = config.site.regime == Some(Regime::PrivateSite);
+        let settings = analysis::Settings::new(&config, |_| is_private, &mut held(&self.numbers));
+        self.analysis.apply(settings);
     }
 
     fn start(&self, stream: &StreamConfig) {

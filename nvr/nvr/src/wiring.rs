@@ -4,10 +4,11 @@
 //! configuration ──▶ Recorder
 //!                     │  one SessionHandle a stream
 //!                     ▼
-//! camera ──▶ Ingest (a thread per core) ──StreamEvent──▶ StreamRecorder ──bounded bytes──▶ writer (a thread per disk)
-//!                                                                                          │
-//!                                  sled index ◀──bounded rows── index thread ◀─────────────┤
-//!                                                                                          ▼
+//! camera ──▶ Ingest (a thread per core) ──StreamEvent──▶ Tap ──▶ StreamRecorder ──bounded bytes──▶ writer (one per disk)
+//!                                                         │                                 │
+//!   Sayings ◀── Analysis (its own picture) ◀──bounded samples──┘                            │
+//!                                  sled index ◀──bounded rows── index thread ◀──────────────┤
+//!                                                                                           ▼
 //! nvr CLI ◀──unix socket──▶ gateway (a fixed number of threads)          segment files + journal ◀── flusher per disk
 //! ```
 //!
@@ -59,11 +60,11 @@ pub(crate) fn serve(file: &Path, verbose: u8) -> anyhow::Result<ExitCode> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     // The socket comes first: from now on commands ask here instead of opening the store themselves.
     let door = Arc::new(Door::new(config.server.clone()));
+    let analysis = Analysis::new(Arc::new(Log), clock.clone())?;
     let gateway = Server::start(&socket, door.clone())?;
     let store = open_store(&config, &clock).inspect_err(|_| gateway.unlink())?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let ingest = Ingest::start(threads, clock.clone()).context("starting the ingest threads")?;
-    let analysis = Analysis::new(Arc::new(Log), clock.clone())?;
     let recorder = Arc::new(Recorder::new(config, store, ingest, analysis, clock));
     recorder.start_all();
     door.open(recorder.clone());

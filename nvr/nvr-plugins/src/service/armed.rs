@@ -192,7 +192,13 @@ impl Armed {
             State::Running => {}
         }
         if voice.is_stale || !voice.has_seen {
-            return starting_or(BlindReason::RateBelowNeed);
+            // Nothing was ever heard of the camera: it was away before anybody listened.
+            let never_came = camera.presence == Presence::Unknown;
+            return starting_or(if never_came {
+                BlindReason::CameraDown
+            } else {
+                BlindReason::RateBelowNeed
+            });
         }
         let is_stalled = now_ms.saturating_sub(camera.last_ms) > STALL_MS;
         // A hundredth of room: rates are measured.
@@ -201,12 +207,13 @@ impl Armed {
     }
 
     /// While it is watched, or waits for something else than its start, the time it has to start in has not begun.
-    pub(super) fn await_start(&mut self, now_ms: u64) {
+    pub(super) fn await_start(&mut self, camera: &Camera, now_ms: u64) {
         let (off, away, failed) =
             (BlindReason::OffSchedule, BlindReason::CameraDown, BlindReason::AnalysisDown);
         let is_over = match self.said {
             Some(None) => true,
-            Some(Some(reason)) => reason == off || reason == away || (reason == failed && self.was_served),
+            Some(Some(reason)) if reason == away => camera.presence == Presence::Down,
+            Some(Some(reason)) => reason == off || (reason == failed && self.was_served),
             None => false,
         };
         if is_over {

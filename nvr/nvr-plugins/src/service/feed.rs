@@ -49,9 +49,11 @@ impl Service {
             let serving = self.serving.get(armed.rule.situation.as_str());
             let (change, speaker) = (armed.change(serving), armed.speaker.clone());
             for instance in armed.instances.iter_mut().filter(|i| i.is_running()) {
-                let Some(seat) = self.seats.get_mut(&instance.worker).filter(|s| s.is_fed()) else {
-                    continue;
-                };
+                let is_speaker = Some(&instance.worker) == speaker.as_ref();
+                let is_fed =
+                    |seat: &&mut super::Seat| seat.is_fed() || (is_speaker && change == Change::Awaited);
+                let Some(seat) = self.seats.get_mut(&instance.worker).filter(is_fed) else { continue };
+                let is_held = change == Change::Due && (is_speaker || Some(&instance.worker) == serving);
                 let ring = seat.ring.filter(|r| r.is_ready).map(|r| r.number);
                 let is_mine = |key: &FrameKey| {
                     key.worker == instance.worker && Some(key.ring) == ring && wants(&instance.needs, key)

@@ -3,7 +3,7 @@
 //! Promises: settling twice does nothing the second time; a worker is stopped when nothing is in its hand.
 //! Leaves to others: what changed (`service`), what a frame brings (`feed`).
 
-use super::armed::Armed;
+use super::armed::{Armed, Change};
 use super::instance::{Instance, State};
 use super::orders::{Wish, ring_len};
 use super::seat::{Part, Ring};
@@ -191,10 +191,12 @@ impl Service {
         for (number, camera) in &mut self.cameras {
             let mut wishes: Vec<Wish<'_>> = Vec::new();
             for armed in self.rules.values().filter(|a| a.camera == *number && a.is_on_duty) {
+                let serving = self.serving.get(armed.rule.situation.as_str());
+                let is_kept = armed.change(serving) == Change::Awaited;
                 for instance in armed.instances.iter().filter(|i| i.is_running()) {
-                    let Some(seat) = self.seats.get(&instance.worker).filter(|s| s.is_fed()) else {
-                        continue;
-                    };
+                    let speaks_still = is_kept && armed.speaker.as_ref() == Some(&instance.worker);
+                    let is_fed = |seat: &&super::Seat| seat.is_fed() || speaks_still;
+                    let Some(seat) = self.seats.get(&instance.worker).filter(is_fed) else { continue };
                     let needs: &Needs = &instance.needs;
                     let ring = seat.ring.filter(|r| r.is_ready).map(|r| r.number);
                     wishes.push(Wish {
@@ -221,7 +223,7 @@ impl Service {
             let Some(camera) = self.cameras.get(&armed.camera) else { continue };
             let id = armed.rule.situation.as_str();
             let is_there = self.seats.values().any(|s| s.plugin.id == id && s.part != Part::Leaving);
-            armed.await_start(now_ms);
+            armed.await_start(camera, now_ms);
             let reason = armed.reason(camera, self.is_up, is_there, now_ms);
             armed.say_reason(camera, reason, actions);
         }

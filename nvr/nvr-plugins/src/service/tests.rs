@@ -208,8 +208,8 @@ fn a_generation_without_warm_up_looks_once_before_it_speaks() {
     rig.done(1, 1);
     rig.take(2);
     assert_eq!(rig.step(Event::Warm(key(2))), ["create 2/1"]);
-    rig.step(Event::CutOver(key(2)));
-    rig.step(Event::Drain(key(1)));
+    assert_eq!(rig.step(Event::CutOver(key(2))), [""; 0], "the camera's order is what it was");
+    assert_eq!(rig.step(Event::Drain(key(1))), [""; 0]);
     assert_eq!(rig.frame(1), ["offer 1/1"], "it is not made yet");
     rig.done(1, 1);
     rig.created(2, 1);
@@ -278,6 +278,11 @@ fn missing_and_refusing_plugins() {
     assert_eq!(rig.step(tick()), ["one-a plugin-down"]);
     rig.now_ms += 1;
     assert_eq!(rig.step(tick()), [""; 0]);
+    // A camera of which nothing was ever heard.
+    rig.serve(2);
+    rig.created(2, 1);
+    assert_eq!(rig.step(tick()), [""; 0]);
+    rig.step(Event::WorkerEnded(key(2)));
     rig.serve(1);
     let refused = rig.step(Event::Said(key(1), Said::Refused(1, "too small".into())));
     assert_eq!(refused, ["system refuses rule `one-a`: too small", "one-a refused"]);

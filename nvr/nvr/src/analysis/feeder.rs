@@ -14,12 +14,15 @@ use std::time::Duration;
 
 /// Longest wait for a sample; nothing depends on it but the end.
 const WAIT: Duration = Duration::from_millis(500);
+/// Rest after a batch: a wake-up for each sample would cost more than the samples.
+const REST: Duration = Duration::from_millis(10);
 
 /// Runs until the queue is closed.
 pub(super) fn run(taps: &Taps, line: &Arc<Mutex<Line>>, commands: &Sender<Command>, wake: &Bell) {
     let mut batch = Vec::new();
     let mut present = BTreeMap::new();
     while taps.queue().drain(&mut batch, WAIT) {
+        let is_empty = batch.is_empty();
         for tapped in batch.drain(..) {
             let change = match &tapped {
                 Tapped::Down(number) => Some((*number, false)),
@@ -34,6 +37,9 @@ pub(super) fn run(taps: &Taps, line: &Arc<Mutex<Line>>, commands: &Sender<Comman
                 wake.ring();
             }
             line.lock().unwrap_or_else(PoisonError::into_inner).feed(tapped);
+        }
+        if !is_empty {
+            std::thread::sleep(REST);
         }
     }
 }

@@ -18,6 +18,8 @@ pub(super) enum Report {
     Died(String, GenerationId, String),
     /// It has stopped as it was told.
     Drained(String, GenerationId),
+    /// No more will come.
+    Stop,
 }
 
 /// A running host.
@@ -68,10 +70,7 @@ impl Plugins {
 
 impl Drop for Plugins {
     fn drop(&mut self) {
-        // Without a sender the thread ends; reporters of workers that still stop hold one for two seconds at most.
-        let (reports, _) = channel();
-        self.reports = reports;
-        self.bell.ring();
+        self.report(Report::Stop);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -95,7 +94,7 @@ fn run(
                 Ok(Report::Died(plugin, id, why)) => all.extend(host.died(&plugin, id, &why, now)),
                 Ok(Report::Drained(plugin, id)) => all.extend(host.drained(&plugin, id, now)),
                 Err(TryRecvError::Empty) => break,
-                Err(TryRecvError::Disconnected) => return,
+                Ok(Report::Stop) | Err(TryRecvError::Disconnected) => return,
             }
         }
         all.extend(host.tick(now));

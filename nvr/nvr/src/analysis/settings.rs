@@ -7,6 +7,7 @@ use crate::child::program;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use nvr_base::analysis::{CameraNumber, MASKS_MAX};
+use nvr_base::blind::BlindReason;
 use nvr_base::config::Config;
 use nvr_base::perceive_protocol::LiveOrder;
 use nvr_base::rule::Rule;
@@ -54,7 +55,9 @@ pub(super) struct LiveSettings {
 pub(crate) struct Settings {
     /// Armed rules; each names a camera.
     pub(super) rules: Vec<Rule>,
-    /// Their cameras.
+    /// Rules that nobody looks for at all: rule, camera, why.
+    pub(super) blind: Vec<(String, CameraId, BlindReason)>,
+    /// Cameras of the armed rules.
     pub(super) cameras: Vec<ArmedCamera>,
     /// The streams that are analysed.
     pub(super) streams: BTreeMap<StreamId, CameraNumber>,
@@ -71,6 +74,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             rules: Vec::new(),
+            blind: Vec::new(),
             cameras: Vec::new(),
             streams: BTreeMap::new(),
             host: HostSettings::default(),
@@ -98,9 +102,12 @@ impl Numbers {
 }
 
 impl Settings {
-    /// Of a configuration of which `rules` are armed.
-    pub(crate) fn new(config: &Config, rules: Vec<Rule>, numbers: &mut Numbers) -> Self {
+    /// Of a configuration; `is_armed` says which of its rules may look.
+    pub(crate) fn new(config: &Config, is_armed: impl Fn(&Rule) -> bool, numbers: &mut Numbers) -> Self {
         let mut all = Self::default();
+        let (rules, unarmed): (Vec<Rule>, Vec<Rule>) = config.rules.iter().cloned().partition(is_armed);
+        let blind = |rule: &Rule, reason| Some((rule.id.clone(), rule.camera.clone()?, reason));
+        all.blind.extend(unarmed.iter().filter_map(|rule| blind(rule, BlindReason::NotAuthorised)));
         for camera in &config.cameras {
             if !rules.iter().any(|rule| rule.camera.as_ref() == Some(&camera.id)) {
                 continue;
@@ -116,6 +123,10 @@ impl Settings {
             all.cameras.push(ArmedCamera { number, id: camera.id.clone(), masks });
             all.streams.insert(StreamId::new(camera.id.clone(), kind), number);
         }
+        let is_seen = |rule: &Rule| all.cameras.iter().any(|c| Some(&c.id) == rule.camera.as_ref());
+        let (rules, unseen): (Vec<Rule>, Vec<Rule>) = rules.into_iter().partition(is_seen);
+        // A camera of which no stream is recorded has no pictures to look at.
+        all.blind.extend(unseen.iter().filter_map(|rule| blind(rule, BlindReason::CameraDown)));
         all.rules = rules;
         all.host = HostSettings {
             folder: config.plugins.path.clone(),
@@ -160,5 +171,42 @@ impl Settings {
             threads: u16::try_from(cores).unwrap_or(1).clamp(1, nvr_base::perceive_protocol::THREADS_MAX),
             budget_ms_per_s: BUDGET_MS_PER_CORE * cores as f32,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop on what it did not expect")]
+
+    use super::*;
+    use nvr_base::config::parse_text;
+
+    /// Cameras as streams with numbers, armed rules, and who is blind.
+    fn check(cameras: &str, is_armed: bool, streams: &[&str], blind: &[&str]) {
+        let rules = ["gate", "yard"].map(|camera| {
+            format!("[[rule]]\nid = \"{camera}-fire\"\nsituation = \"fire\"\ncamera = \"{camera}\"\n")
+        });
+        let (config, findings) = parse_text(&format!("storage.path = \"/s\"\n{cameras}{}", rules.concat()));
+        let config = config.ok_or(findings).unwrap();
+        let settings = Settings::new(&config, |_| is_armed, &mut Numbers::default());
+        let found: Vec<String> = settings.streams.iter().map(|(s, n)| format!("{s} {n}")).collect();
+        assert_eq!(found, streams, "{cameras}");
+        let found: Vec<String> =
+            settings.blind.iter().map(|(rule, _, reason)| format!("{rule} {reason}")).collect();
+        assert_eq!(found, blind, "{cameras}");
+        assert_eq!(settings.rules.len(), 2 - blind.len());
+    }
+
+    #[test]
+    fn which_streams_are_analysed() {
+        let camera = |id: &str, keys: &str| {
+            format!("[[camera]]\nid = \"{id}\"\nurl = \"rtsp://192.0.2.1/{id}\"\n{keys}\n")
+        };
+        let sub = "sub_url = \"rtsp://192.0.2.1/sub\"";
+        let both = camera("gate", sub) + &camera("yard", "");
+        check(&both, true, &["gate/sub 0", "yard/main 1"], &[]);
+        check(&both, false, &[], &["gate-fire not-authorised", "yard-fire not-authorised"]);
+        let main = camera("gate", &format!("{sub}\nrecord_sub = false")) + &camera("yard", "record = false");
+        check(&main, true, &["gate/main 0"], &["yard-fire camera-down"]);
     }
 }

@@ -101,7 +101,7 @@ impl Turn {
     pub(super) fn run(mut self) {
         let mut ticked_ms = 0;
         loop {
-            self.wait();
+            let ready = self.wait();
             self.parts.bell.hush();
             while let Ok(command) = self.parts.commands.try_recv() {
                 match command {
@@ -115,16 +115,19 @@ impl Turn {
                 self.follow(order);
             }
             self.hear_perceive();
-            self.hear_workers();
+            self.hear_workers(ready);
             let now_ms = self.now_ms();
             if now_ms.saturating_sub(ticked_ms) >= TICK.as_millis() as u64 {
                 ticked_ms = now_ms;
+                // One that hangs is found by listening to it.
+                self.hear_workers(self.workers.keys().cloned().collect());
                 self.tick();
             }
         }
     }
 
-    fn wait(&self) {
+    /// Waits for anything, or for a tick; the workers that have something to say.
+    fn wait(&self) -> Vec<WorkerKey> {
         let mut all = vec![PollFd::new(&self.parts.bell, PollFlags::IN)];
         all.extend(self.perceive.as_ref().map(|p| PollFd::from_borrowed_fd(p.as_fd(), PollFlags::IN)));
         all.extend(self.workers.values().map(|w| PollFd::from_borrowed_fd(w.as_fd(), PollFlags::IN)));
@@ -135,6 +138,9 @@ impl Turn {
             tracing::error!(%error, "the analysis cannot wait");
             std::thread::sleep(TICK);
         }
+        let others = all.len() - self.workers.len();
+        let ready = all.iter().skip(others).map(|fd| !fd.revents().is_empty());
+        self.workers.keys().zip(ready).filter(|(_, is_ready)| *is_ready).map(|(key, _)| key.clone()).collect()
     }
 
     fn tick(&mut self) {
@@ -172,8 +178,11 @@ impl Turn {
         let cameras = self.settings.cameras.clone();
         let rules = self.settings.rules.clone();
         self.handle(Event::Armed { cameras, rules });
-        if other_host && has_rules {
-            self.restart_host();
+        if !has_rules || other_host {
+            self.stop_host();
+        }
+        if has_rules && other_host {
+            self.start_host();
         }
         if other_models {
             self.supervise(supervision::Event::Wanted(false));
@@ -181,14 +190,18 @@ impl Turn {
         self.supervise(supervision::Event::Wanted(has_rules));
     }
 
-    /// Another folder, or other trust: what runs was judged by the old one.
-    fn restart_host(&mut self) {
+    /// No rules, another folder, or other trust: what runs was judged by the old one.
+    fn stop_host(&mut self) {
         self.plugins = None;
         for key in self.workers.keys().cloned().collect::<Vec<_>>() {
             self.workers.remove(&key);
             self.handle(Event::WorkerEnded(key));
         }
+        // What it ordered last is of no use any more.
         self.orders = channel();
+    }
+
+    fn start_host(&mut self) {
         let Some(settings) = self.settings.host_settings() else { return };
         match Plugins::start(settings, self.orders.0.clone(), self.parts.bell.clone()) {
             Ok(plugins) => self.plugins = Some(plugins),
@@ -303,8 +316,8 @@ impl Turn {
         }
     }
 
-    fn hear_workers(&mut self) {
-        for key in self.workers.keys().cloned().collect::<Vec<_>>() {
+    fn hear_workers(&mut self, ready: Vec<WorkerKey>) {
+        for key in ready {
             let Some(worker) = self.workers.get_mut(&key) else { continue };
             match worker.pump(Duration::ZERO) {
                 Ok(all) => {

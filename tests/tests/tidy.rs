@@ -32,9 +32,14 @@ const TOP: &[&str] = &[
     ".gitattributes",
 ];
 
-/// Where `unsafe` may stand: the sandbox.
-const UNSAFE_ALLOWED: &[&str] =
-    &["nvr/nvr-media/src/sandbox", "nvr/nvr-worker/", "plugin-api/src/", "plugin-api/tests/"];
+/// Where `unsafe` may stand: the sandbox, the plugin boundary, the memory shared with workers.
+const UNSAFE_ALLOWED: &[&str] = &[
+    "nvr/nvr-media/src/sandbox",
+    "nvr/nvr-perception/src/ring.rs",
+    "nvr/nvr-worker/",
+    "plugin-api/src/",
+    "plugin-api/tests/",
+];
 
 fn report(what: &str, found: Vec<String>) {
     assert!(found.is_empty(), "{what}:\n{}", found.join("\n"));

@@ -10,6 +10,7 @@ pub mod config;
 pub mod format;
 pub mod gap;
 pub mod geometry;
+pub mod grid;
 pub mod id;
 pub mod label;
 pub mod media_channel;

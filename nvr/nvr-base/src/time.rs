@@ -62,6 +62,12 @@ impl Utc {
     }
 }
 
+/// An instant on the clocks of this place: `TZ`, else the machine's zone, else UTC.
+pub fn local(at: Utc) -> jiff::civil::DateTime {
+    let instant = jiff::Timestamp::from_microsecond(at.0).unwrap_or_default();
+    instant.to_zoned(jiff::tz::TimeZone::system()).datetime()
+}
+
 impl Add<Duration> for Utc {
     type Output = Utc;
     fn add(self, d: Duration) -> Utc {

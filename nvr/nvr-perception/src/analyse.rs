@@ -1,22 +1,27 @@
-//! One camera's frames in, scenes out: which frames are looked at, in which size, detected, tracked.
+//! One frame of one camera in, what was made of it out: scene, frames for plugins, results of models. A file and a live
+//! camera go through the same step.
 //!
-//! Promises: frames are chosen by media time alone, on a grid that does not drift; what a mask covers never reaches a
-//!   model; the same frames give the same scenes.
-//! Leaves to others: decoding (`nvr-media`), what scenes mean (plugins), how many frames a second (`plan`).
+//! Promises: frames are chosen by media time alone, on grids that do not drift; what a mask covers never reaches a model
+//!   or a plugin; the same frames give the same scenes; a frame that finds no room in its ring is left out and counted.
+//! Leaves to others: decoding (`nvr-media`), whether a detector need look (`gate`), what scenes mean (plugins), how many
+//!   frames a second (`plan`), waiting for room (`replay`).
 
-use crate::model::manifest::Fit;
-use crate::model::{Detector, FrameRgb, ModelError};
+use crate::engine::{Engine, size_for};
+use crate::infer::Looks;
+use crate::mask::Mask;
+use crate::model::{FrameRgb, ModelError};
 use crate::prior::plausible;
+use crate::ring::Rings;
 use crate::track::{Tracker, TrackerConfig};
-use nvr_base::geometry::{Point, Polygon};
-use nvr_base::scene::Scene;
+use nvr_base::analysis::{
+    Analysed, CameraNumber, CameraOrder, Delivered, FrameFormat, FrameOrder, FrameRef, RingNumber,
+};
+use nvr_base::geometry::Rect;
+use nvr_base::grid::Grid;
+use nvr_base::scene::{Scene, TrackId};
 use nvr_media::failure::Failure;
 use nvr_media::frames::Frame;
-use nvr_media::picture::Scaler;
-use std::time::{Duration, Instant};
-
-/// What replaces masked pixels: the grey that letterboxes are filled with, which detectors know as nothing.
-const MASK_GREY: u8 = 114;
+use std::time::Instant;
 
 /// Why a frame was not analysed.
 #[derive(Debug, thiserror::Error)]
@@ -29,164 +34,240 @@ pub enum AnalyseError {
     Model(#[from] ModelError),
 }
 
-/// Which frames are analysed: the first at or after each multiple of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Grid {
-    step_us: i64,
-    next_us: i64,
-}
+/// Format and size of a picture.
+type Kind = (FrameFormat, (u32, u32));
 
-impl Grid {
-    /// `fps` frames a second; the first frame is one of them.
-    pub fn new(fps: f32) -> Self {
-        let step_us = (1e6 / f64::from(fps.clamp(0.01, 1000.0))).round() as i64;
-        Self { step_us: step_us.max(1), next_us: 0 }
-    }
-
-    /// Whether the frame at `at_us` is analysed. A frame that comes up to a tenth of a step early counts as in time, so
-    /// that rounding of presentation times never makes 10 frames a second 5.
-    pub fn takes(&mut self, at_us: i64) -> bool {
-        if at_us < self.next_us - self.step_us / 10 {
-            return false;
-        }
-        let slot = (at_us + self.step_us / 10).div_euclid(self.step_us);
-        self.next_us = (slot + 1) * self.step_us;
-        true
-    }
-}
-
-/// The analysis of one camera.
+/// The analysis of one camera: all that it remembers from frame to frame.
 #[derive(Debug)]
-pub struct Analyser {
-    detector: Detector,
-    tracker: Option<Tracker>,
-    scaler: Scaler,
+pub struct Camera {
+    number: CameraNumber,
+    order: CameraOrder,
     grid: Grid,
-    masks: Vec<Polygon>,
-    /// Pixels of the model's picture under a mask, for its size.
-    masked: Option<((usize, usize), Vec<usize>)>,
-    /// Time spent scaling, detecting, tracking.
-    pub spent: [Duration; 3],
+    /// When a frame of each order is due.
+    frames: Vec<Grid>,
+    looks: Looks,
+    mask: Mask,
+    tracker: Option<Followed>,
+    /// Tracks that ended outside a step, to be said with the next frame.
+    ended: Vec<TrackId>,
+    sequence: u64,
 }
 
-impl Analyser {
-    /// Analyses `fps` frames a second.
-    pub fn new(detector: Detector, fps: f32, masks: Vec<Polygon>) -> Self {
-        let unsure = TrackerConfig::default().score_unsure;
-        Self {
-            detector: detector.with_score_min(unsure),
+/// The tracker, and the size of the pictures it follows in.
+#[derive(Debug)]
+struct Followed {
+    tracker: Tracker,
+    picture: (usize, usize),
+}
+
+impl Camera {
+    /// A camera of which nothing was seen yet.
+    pub fn new(number: CameraNumber, order: CameraOrder) -> Self {
+        let mut camera = Self {
+            number,
+            order: CameraOrder::default(),
+            grid: Grid::new(1.0),
+            frames: Vec::new(),
+            looks: Looks::default(),
+            mask: Mask::default(),
             tracker: None,
-            scaler: Scaler::default(),
-            grid: Grid::new(fps),
-            masks,
-            masked: None,
-            spent: [Duration::ZERO; 3],
-        }
+            ended: Vec::new(),
+            sequence: 0,
+        };
+        camera.reorder(order);
+        camera
     }
 
-    /// The scene of a frame; none when this frame is not one to analyse.
+    /// From now on other things are to be made; tracks and the count of frames go on.
+    pub fn reorder(&mut self, order: CameraOrder) {
+        self.mask = Mask::new(order.masks.clone());
+        self.order = order;
+        self.begin();
+    }
+
+    /// A new timeline begins: media times may start anew, all tracks end.
+    pub fn restart(&mut self) {
+        if let Some(Followed { tracker, .. }) = &mut self.tracker {
+            self.ended.extend(tracker.reset());
+        }
+        self.begin();
+    }
+
+    fn begin(&mut self) {
+        let fps = self.order.fps;
+        self.grid = Grid::new(fps);
+        self.frames = self.order.frames.iter().map(|order| Grid::within(order.fps_max, fps)).collect();
+        self.looks = Looks::new(&self.order.inference, fps);
+    }
+
+    /// What is to be made.
+    pub fn order(&self) -> &CameraOrder {
+        &self.order
+    }
+
+    /// Whether a detector has reason to look although nothing moves: something is followed.
+    pub fn is_following(&self) -> bool {
+        self.tracker.as_ref().is_some_and(|f| f.tracker.is_following())
+    }
+
+    /// Whether the frame at `at_us` is one to analyse. To be asked once a frame: the answer is yes once a step.
+    pub fn due(&mut self, at_us: i64) -> bool {
+        self.grid.takes(at_us)
+    }
+
+    /// A plugin asks for crops of these tracks of the next frame.
+    pub fn ask(&mut self, order: u16, tracks: &[u64]) {
+        self.looks.ask(order, tracks);
+    }
+
+    /// Rings, and bytes in them, that analysing this frame will take: for who wants to wait for room.
+    pub fn room(&self, frame: &Frame) -> Vec<(RingNumber, u64)> {
+        let due = self.order.frames.iter().zip(&self.frames).filter(|(_, grid)| grid.is_due(frame.at_us));
+        due.map(|(order, _)| (order.ring, frame_len(order, picture(frame)))).collect()
+    }
+
+    /// Analyses a frame. Without `detect`, because nothing moves, what is followed is held where it is and the detector
+    /// does not look. What was asked for but is not there is missing in the answer: frames without room, models that are
+    /// not open. `wall_us`, `is_after_gap` and `scene.motion` are the caller's to set.
     ///
     /// # Errors
-    /// The frame cannot be scaled, or the model fails on it.
-    pub fn offer(&mut self, frame: &Frame) -> Result<Option<Scene>, AnalyseError> {
-        if !self.grid.takes(frame.at_us) {
-            return Ok(None);
-        }
+    /// The frame cannot be scaled, or a model fails on it.
+    pub fn analyse(
+        &mut self,
+        frame: &Frame,
+        engine: &mut Engine,
+        rings: &Rings,
+        detect: bool,
+    ) -> Result<Analysed, AnalyseError> {
+        let scene = self.follow(frame, engine, detect)?;
+        let frames = self.deliver(frame, engine, rings)?;
+        let inferences = self.looks.run(frame, &scene, detect, &mut self.mask, engine)?;
+        let sequence = self.sequence;
+        self.sequence += 1;
+        let (camera, picture) = (self.number, picture(frame));
+        Ok(Analysed { camera, sequence, picture, scene, frames, inferences, ..Analysed::default() })
+    }
+
+    /// Detects and follows.
+    fn follow(&mut self, frame: &Frame, engine: &mut Engine, detect: bool) -> Result<Scene, AnalyseError> {
+        let size = (frame.width, frame.height);
+        let mut ended = std::mem::take(&mut self.ended);
+        let is_wanted = self.order.labels != [0, 0];
+        let config =
+            TrackerConfig { aspect: frame.width as f32 / frame.height as f32, ..engine.tracker_config() };
+        let Engine { detector, scaler, spent, .. } = engine;
+        let (Some(detector), true) = (detector, is_wanted) else {
+            return Ok(Scene { at_us: frame.at_us, ended, ..Scene::default() });
+        };
         let began = Instant::now();
-        let (width, height) = self.size(frame);
-        let mut rgb = self.scaler.rgb(frame, width, height)?;
-        self.mask(&mut rgb, width, height);
-        let scaled = Instant::now();
-        let found = self.detector.detect(&FrameRgb::new(width, height, width * 3, &rgb)?)?;
-        let detections: Vec<_> = found.into_iter().map(plausible).collect();
-        let detected = Instant::now();
-        let aspect = frame.width as f32 / frame.height as f32;
-        let tracker = self
-            .tracker
-            .get_or_insert_with(|| Tracker::new(TrackerConfig { aspect, ..TrackerConfig::default() }));
-        let scene = tracker.step(frame.at_us, &detections);
-        let took = [scaled - began, detected - scaled, detected.elapsed()];
-        for (sum, took) in self.spent.iter_mut().zip(took) {
-            *sum += took;
+        let followed =
+            self.tracker.get_or_insert_with(|| Followed { tracker: Tracker::new(config), picture: size });
+        if followed.picture != size {
+            ended.extend(followed.tracker.reshape(config.aspect));
+            followed.picture = size;
         }
-        Ok(Some(scene))
+        let mut scene = if detect {
+            let (width, height) = size_for(&detector.manifest().input, size);
+            let mut rgb = scaler.rgb(frame, width, height)?;
+            self.mask.paint(&mut rgb, (width, height), 3);
+            let scaled = Instant::now();
+            let found = detector.detect(&FrameRgb::new(width, height, width * 3, &rgb)?)?;
+            let detections: Vec<_> = found.into_iter().map(plausible).collect();
+            let detected = Instant::now();
+            let scene = followed.tracker.step(frame.at_us, &detections);
+            spent.scale += scaled - began;
+            spent.detect += detected - scaled;
+            spent.track += detected.elapsed();
+            scene
+        } else {
+            let scene = followed.tracker.hold(frame.at_us);
+            spent.track += began.elapsed();
+            scene
+        };
+        ended.append(&mut scene.ended);
+        for track in &mut scene.tracks {
+            track.rect = in_picture(track.rect);
+        }
+        Ok(Scene { ended, ..scene })
     }
 
-    /// Size in which the model sees a frame: its input's, or the largest of the frame's shape inside it.
-    fn size(&self, frame: &Frame) -> (usize, usize) {
-        let input = &self.detector.manifest().input;
-        match input.fit {
-            Fit::Stretch => (input.width, input.height),
-            Fit::Letterbox => inside((frame.width, frame.height), (input.width, input.height)),
-        }
-    }
-
-    fn mask(&mut self, rgb: &mut [u8], width: usize, height: usize) {
-        if self.masks.is_empty() {
-            return;
-        }
-        if self.masked.as_ref().is_none_or(|(size, _)| *size != (width, height)) {
-            self.masked = Some(((width, height), masked(&self.masks, width, height)));
-        }
-        for &pixel in self.masked.iter().flat_map(|(_, pixels)| pixels) {
-            if let Some(bytes) = rgb.get_mut(pixel * 3..pixel * 3 + 3) {
-                bytes.fill(MASK_GREY);
+    /// Puts the frames that are due into their rings.
+    fn deliver(
+        &mut self,
+        frame: &Frame,
+        engine: &mut Engine,
+        rings: &Rings,
+    ) -> Result<Vec<Delivered>, AnalyseError> {
+        let began = Instant::now();
+        let mut delivered = Vec::new();
+        // Plugins that want the same picture get copies of one.
+        let mut made: Vec<(Kind, Vec<u8>)> = Vec::new();
+        for (number, (order, grid)) in self.order.frames.iter().zip(&mut self.frames).enumerate() {
+            if !grid.takes(frame.at_us) {
+                continue;
             }
+            let size = CameraOrder::frame_size(order, picture(frame));
+            let key = (order.format, size);
+            if !made.iter().any(|(known, _)| *known == key) {
+                made.push((key, picture_of(frame, order.format, size, &mut self.mask, engine)?));
+            }
+            let Some((_, pixels)) = made.iter().find(|(known, _)| *known == key) else { continue };
+            let Some(offset) = rings.put(order.ring, pixels) else { continue };
+            let ((width, height), stride) = (size, size.0 * order.format.pixel_bytes());
+            let frame = FrameRef { format: order.format, offset, width, height, stride };
+            delivered.push(Delivered { order: u16::try_from(number).unwrap_or(u16::MAX), frame });
         }
+        engine.spent.scale += began.elapsed();
+        Ok(delivered)
     }
 }
 
-/// The largest size of the shape of `picture` inside `bounds`.
-fn inside(picture: (usize, usize), bounds: (usize, usize)) -> (usize, usize) {
-    let ratio = (bounds.0 as f64 / picture.0 as f64).min(bounds.1 as f64 / picture.1 as f64);
-    let side = |px: usize, max: usize| ((px as f64 * ratio).round() as usize).clamp(1, max);
-    (side(picture.0, bounds.0), side(picture.1, bounds.1))
+/// Bytes of a frame of this order.
+pub fn frame_len(order: &FrameOrder, picture: (u32, u32)) -> u64 {
+    let (width, height) = CameraOrder::frame_size(order, picture);
+    u64::from(width) * u64::from(height) * u64::from(order.format.pixel_bytes())
 }
 
-/// Numbers of the pixels whose centre is under a mask.
-fn masked(masks: &[Polygon], width: usize, height: usize) -> Vec<usize> {
-    let centre = |n: usize, side: usize| (n as f32 + 0.5) / side as f32;
-    let is_masked = |pixel: &usize| {
-        let point = Point { x: centre(pixel % width, width), y: centre(pixel / width, height) };
-        masks.iter().any(|mask| mask.contains(point))
+/// A frame as plugins get it.
+fn picture_of(
+    frame: &Frame,
+    format: FrameFormat,
+    (width, height): (u32, u32),
+    mask: &mut Mask,
+    engine: &mut Engine,
+) -> Result<Vec<u8>, AnalyseError> {
+    let size = (width as usize, height as usize);
+    let (mut pixels, channels) = match format {
+        FrameFormat::Gray8 => (full_range(engine.scaler.gray(frame, size.0, size.1)?, frame.full_range), 1),
+        FrameFormat::Rgb8 => (engine.scaler.rgb(frame, size.0, size.1)?, 3),
     };
-    (0..width * height).filter(is_masked).collect()
+    mask.paint(&mut pixels, size, channels);
+    Ok(pixels)
+}
+
+/// Luma from 0 to 255: that of most cameras runs from 16 to 235.
+fn full_range(mut luma: Vec<u8>, is_full: bool) -> Vec<u8> {
+    if !is_full {
+        for value in &mut luma {
+            let above = u32::from(value.saturating_sub(16));
+            *value = u8::try_from((above * 255 + 109) / 219).unwrap_or(u8::MAX);
+        }
+    }
+    luma
+}
+
+/// The part of a box that is in the picture: what leaves it is followed beyond the edge, and the contract with plugins
+/// knows nothing there.
+fn in_picture(rect: Rect) -> Rect {
+    let (x, y) = (rect.x.clamp(0.0, 1.0), rect.y.clamp(0.0, 1.0));
+    Rect { x, y, w: rect.right().clamp(0.0, 1.0) - x, h: rect.bottom().clamp(0.0, 1.0) - y }
+}
+
+fn picture(frame: &Frame) -> (u32, u32) {
+    let px = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
+    (px(frame.width), px(frame.height))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Frames of a file of `file_fps` that are analysed at `fps`.
-    fn check(file_fps: f64, fps: f32, expected: &[i64]) {
-        let mut grid = Grid::new(fps);
-        let times: Vec<i64> = (0..12).map(|n| (f64::from(n) * 1e6 / file_fps).round() as i64).collect();
-        let taken: Vec<i64> = (0..12).filter(|n| grid.takes(times[*n as usize])).collect();
-        assert_eq!(taken, expected, "{file_fps} frames a second analysed at {fps}");
-    }
-
-    #[test]
-    fn frames_by_media_time() {
-        check(10.0, 10.0, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
-        check(9.99, 10.0, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
-        check(10.01, 10.0, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
-        check(10.0, 5.0, &[0, 2, 4, 6, 8, 10]);
-        check(30.0, 10.0, &[0, 3, 6, 9]);
-        check(25.0, 10.0, &[0, 3, 5, 8, 10]);
-        check(2.0, 10.0, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
-    }
-
-    #[test]
-    fn sizes_keep_the_shape() {
-        assert_eq!(inside((1920, 1080), (416, 416)), (416, 234));
-        assert_eq!(inside((406, 720), (416, 416)), (235, 416));
-        assert_eq!(inside((4000, 1), (416, 416)), (416, 1));
-    }
-
-    #[test]
-    fn pixels_under_masks() {
-        let left = Polygon([[0.0, 0.0], [0.5, 0.0], [0.5, 1.0], [0.0, 1.0]].map(Point::from).to_vec());
-        assert_eq!(masked(&[left], 4, 2), [0, 1, 4, 5]);
-        assert_eq!(masked(&[], 4, 2), [0; 0]);
-    }
-}
+#[path = "analyse_tests.rs"]
+mod tests;

@@ -1,13 +1,17 @@
 //! Perception: what is in a frame, once per camera, for all plugins.
 //!
-//! Promises: the only crate linking ONNX Runtime; everything but the model sessions is pure.
+//! Promises: the only crate linking ONNX Runtime; everything but the model sessions and the rings is pure.
 //! Leaves to others: decoding (`nvr-media`), what a scene means (plugins), what is kept (`nvr-alerts`).
 
 pub mod analyse;
+pub mod engine;
 pub mod gate;
 pub mod ground;
+pub mod infer;
+pub mod mask;
 pub mod model;
 pub mod plan;
 pub mod prior;
 pub mod replay;
+pub mod ring;
 pub mod track;

@@ -17,6 +17,7 @@ pub mod nanodet;
 pub mod nms;
 pub mod runtime;
 pub mod session;
+pub mod shelf;
 pub mod ssd;
 pub mod yolox;
 
@@ -29,3 +30,4 @@ pub use frame::FrameRgb;
 pub use manifest::{Family, Manifest};
 pub use movenet::{Pose, PoseEstimator};
 pub use runtime::Runtime;
+pub use shelf::{Shelf, Wanted};

@@ -49,6 +49,9 @@ pub struct TrackerConfig {
     pub score_candidate: f32,
     /// Score that at least one detection of a candidate must have before it is a track.
     pub score_new: f32,
+    /// Score from which each of two detections in frames that follow each other needs no third to confirm a track: what
+    /// is near and fast is in the picture for half a second, and a plugin knows it only once it is confirmed.
+    pub score_pair: f32,
     /// Two detections in frames that follow each other confirm a track when these seconds lie between them, three in at
     /// most six frames always do. So a track is confirmed 0.2 s after its first detection at 10 frames a second, 0.4 s at
     /// 5, one frame later at 3 and below; it then says that it was first seen at its first detection.
@@ -65,6 +68,7 @@ impl Default for TrackerConfig {
             score_unsure: 0.15,
             score_candidate: 0.25,
             score_new: 0.45,
+            score_pair: 0.6,
             confirm_s: 0.3,
             lost_s: 3.0,
         }
@@ -137,6 +141,14 @@ impl Tracker {
     pub fn reset(&mut self) -> Vec<TrackId> {
         self.at_us = None;
         self.targets.drain(..).filter_map(|target| target.id).collect()
+    }
+
+    /// The picture has another shape from now on: all tracks end, ids go on.
+    pub fn reshape(&mut self, aspect: f32) -> Vec<TrackId> {
+        let ended = self.reset();
+        let new = Self::new(TrackerConfig { aspect, ..self.config });
+        (self.config, self.aspect) = (new.config, new.aspect);
+        ended
     }
 
     fn advance(&mut self, at_us: i64) -> (i64, f64) {
@@ -270,7 +282,8 @@ impl Tracker {
             let long = target.last_seen_us - target.first_seen_us >= confirm_us;
             // Seen in half the frames at least: noise that comes back now and then is not.
             let steady = target.hits.saturating_mul(2) >= target.steps;
-            let pair = target.hits == 2 && target.steps == 2 && long;
+            let strong = target.score_least >= self.config.score_pair;
+            let pair = target.hits == 2 && target.steps == 2 && (long || strong);
             let sure = target.score_best >= self.config.score_new;
             if sure && steady && (target.hits >= 3 || pair) {
                 self.last_id += 1;

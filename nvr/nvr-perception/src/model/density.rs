@@ -3,6 +3,7 @@
 //! Promises: a shape that does not fit is an error; cells that are not finite or below zero count nothing.
 //! Leaves to others: what is too many (the crowd-density plugin).
 
+use super::detector;
 use super::error::ModelError;
 use super::frame::FrameRgb;
 use super::letterbox::Letterbox;
@@ -77,9 +78,24 @@ impl DensityCounter {
         file: &Path,
         threads: usize,
     ) -> Result<Self, ModelError> {
-        let session =
-            super::detector::load(runtime, manifest, file, threads, "density", |f| f == Family::Density)?;
+        Self::of_bytes(runtime, manifest, &detector::read(manifest, file)?, threads)
+    }
+
+    /// Loads the model from bytes, which [`detector::read`] has checked.
+    pub fn of_bytes(
+        runtime: &Runtime,
+        manifest: &Manifest,
+        bytes: &[u8],
+        threads: usize,
+    ) -> Result<Self, ModelError> {
+        detector::suits(manifest, "density", |f| f == Family::Density)?;
+        let session = Session::open(runtime, manifest, bytes, threads)?;
         Ok(Self { manifest: manifest.clone(), session, letterbox: Letterbox::new(&manifest.input) })
+    }
+
+    /// What goes in.
+    pub fn input(&self) -> &super::manifest::Input {
+        &self.manifest.input
     }
 
     /// The density of a frame.

@@ -34,7 +34,18 @@ impl Detector {
         file: &Path,
         threads: usize,
     ) -> Result<Self, ModelError> {
-        let session = load(runtime, manifest, file, threads, "labelled boxes", Family::detects)?;
+        Self::of_bytes(runtime, manifest, &read(manifest, file)?, threads)
+    }
+
+    /// Loads the model from bytes, which [`read`] has checked.
+    pub fn of_bytes(
+        runtime: &Runtime,
+        manifest: &Manifest,
+        bytes: &[u8],
+        threads: usize,
+    ) -> Result<Self, ModelError> {
+        suits(manifest, "labelled boxes", Family::detects)?;
+        let session = Session::open(runtime, manifest, bytes, threads)?;
         let letterbox = Letterbox::new(&manifest.input);
         Ok(Self { manifest: manifest.clone(), session, letterbox, score_min: manifest.output.score_min })
     }
@@ -64,19 +75,21 @@ impl Detector {
     }
 }
 
-/// Reads a model's file, checks that it is the manifest's, and loads it.
-pub(crate) fn load(
-    runtime: &Runtime,
+/// Whether a model is of a family that gives what is wanted.
+pub(crate) fn suits(
     manifest: &Manifest,
-    file: &Path,
-    threads: usize,
     wanted: &'static str,
     fits: impl Fn(Family) -> bool,
-) -> Result<Session, ModelError> {
+) -> Result<(), ModelError> {
     let family = manifest.output.family;
-    if !fits(family) {
-        return Err(ModelError::Family { id: manifest.id.clone(), family: family.name(), wanted });
+    if fits(family) {
+        return Ok(());
     }
+    Err(ModelError::Family { id: manifest.id.clone(), family: family.name(), wanted })
+}
+
+/// Reads a model's file and checks that it is the manifest's.
+pub fn read(manifest: &Manifest, file: &Path) -> Result<Vec<u8>, ModelError> {
     let wrong = |source| ModelError::File { step: "read model", path: file.to_path_buf(), source };
     let mut bytes = Vec::new();
     let open = std::fs::File::open(file).map_err(wrong)?;
@@ -86,5 +99,5 @@ pub(crate) fn load(
         let (id, expected) = (manifest.id.clone(), manifest.sha256.clone());
         return Err(ModelError::Hash { id, path: file.to_path_buf(), found, expected });
     }
-    Session::open(runtime, manifest, &bytes, threads)
+    Ok(bytes)
 }

@@ -90,4 +90,28 @@ pub enum ModelError {
         /// Bytes given.
         bytes: usize,
     },
+    /// A model that no manifest names.
+    #[error("no model is called `{id}`; there are: {known}")]
+    Unknown {
+        /// As asked for.
+        id: String,
+        /// The ids there are.
+        known: String,
+    },
+    /// A model whose file is not there, or is another file.
+    #[error("model {id} is not in {folder}; {remedy}")]
+    Absent {
+        /// The model.
+        id: String,
+        /// The models folder.
+        folder: String,
+        /// How it gets there.
+        remedy: String,
+    },
+    /// No detector is in the models folder.
+    #[error("no detector in {}; get the default ones with `models/fetch {}`", folder.display(), folder.display())]
+    NoDetector {
+        /// The models folder.
+        folder: PathBuf,
+    },
 }

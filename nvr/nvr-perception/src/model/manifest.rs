@@ -156,6 +156,24 @@ pub struct Output {
     /// Boxes of one label that overlap more are one, 0..1.
     #[serde(default = "nms_iou_default")]
     pub nms_iou: f32,
+    /// Detectors: what its scores mean to the tracker.
+    #[serde(default)]
+    pub scores: Scores,
+}
+
+/// What a detector's scores mean to the tracker, each 0..1; absent ones are the tracker's own. Detectors differ in how
+/// sure they say they are.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Scores {
+    /// From which a detection is sure.
+    pub sure: Option<f32>,
+    /// From which an unsure detection may go on with a track.
+    pub unsure: Option<f32>,
+    /// From which a detection may begin a candidate.
+    pub candidate: Option<f32>,
+    /// That a candidate must have had once to be a track.
+    pub new: Option<f32>,
 }
 
 fn score_min_default() -> f32 {
@@ -308,6 +326,10 @@ impl Manifest {
         for (key, value) in [("score_min", o.score_min), ("nms_iou", o.nms_iou)] {
             ensure((0.0..=1.0).contains(&value), &format!("output.{key}: 0 to 1"))?;
         }
+        let scores = [o.scores.unsure, o.scores.candidate, o.scores.sure, o.scores.new];
+        let scores: Vec<f32> = scores.into_iter().flatten().collect();
+        ensure(scores.iter().all(|s| (0.0..=1.0).contains(s)), "output.scores: 0 to 1")?;
+        ensure(scores.is_empty() || o.family.detects(), "output.scores: for detectors only")?;
         let count = match o.family {
             Family::Nanodet => 2 * o.strides.len(),
             Family::Ssd => 2,

@@ -47,6 +47,10 @@ fn complaints() {
     check(nano, "labels = \"coco80\"", "labels = [\"jean dupont\"]", "closed list");
     check(nano, "labels = \"coco80\"", "labels = []", "output.labels:");
     check(nano, "score_min = 0.3", "score_min = 1.5", "output.score_min:");
+    check(nano, "nms_iou = 0.45", "nms_iou = 0.45\nscores = {sure = 0.5, unsure = 0.1}", "");
+    check(nano, "nms_iou = 0.45", "nms_iou = 0.45\nscores = {sure = 1.5}", "output.scores:");
+    check(nano, "nms_iou = 0.45", "nms_iou = 0.45\nscores = {face = 0.5}", "face");
+    check("mcnn-shtech-b.toml", "labels = [", "scores = {new = 0.5}\nlabels = [", "detectors only");
     check(nano, "default = true", "embedding = true", "embedding");
     check("movenet-multipose.toml", "pad = 0", "mean = [1.0, 1.0, 1.0]", "only with type f32");
     check("mcnn-shtech-b.toml", "tensors = [\"density\"]", "tensors = [\"a\", \"b\"]", "has 1");

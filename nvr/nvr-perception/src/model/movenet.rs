@@ -4,6 +4,7 @@
 //! not fit is an error; numbers that are not finite give no person.
 //! Leaves to others: what a pose means (the person-down plugin).
 
+use super::detector;
 use super::error::ModelError;
 use super::frame::FrameRgb;
 use super::letterbox::{Letterbox, Placement};
@@ -102,9 +103,24 @@ impl PoseEstimator {
         file: &Path,
         threads: usize,
     ) -> Result<Self, ModelError> {
-        let session =
-            super::detector::load(runtime, manifest, file, threads, "poses", |f| f == Family::Movenet)?;
+        Self::of_bytes(runtime, manifest, &detector::read(manifest, file)?, threads)
+    }
+
+    /// Loads the model from bytes, which [`detector::read`] has checked.
+    pub fn of_bytes(
+        runtime: &Runtime,
+        manifest: &Manifest,
+        bytes: &[u8],
+        threads: usize,
+    ) -> Result<Self, ModelError> {
+        detector::suits(manifest, "poses", |f| f == Family::Movenet)?;
+        let session = Session::open(runtime, manifest, bytes, threads)?;
         Ok(Self { manifest: manifest.clone(), session, letterbox: Letterbox::new(&manifest.input) })
+    }
+
+    /// What goes in.
+    pub fn input(&self) -> &super::manifest::Input {
+        &self.manifest.input
     }
 
     /// The people of a frame, best first; at most six.

@@ -1,42 +1,59 @@
 //! `nvr replay`: the real perception and the real plugins over a file, as fast as it can; one JSON object an alert.
 //!
 //! Promises: the same file and rules give the same lines on every run; nothing is dropped or degraded; an alert's
-//!   `start_s` is the media time at which it would have been raised.
-//! Leaves to others: frames to scenes (`perceive`), scenes to events (`detectors`), events to alerts (`nvr_alerts`).
+//!   `start_s` is the media time at which it would have been raised; Ctrl-C leaves no process and no file behind.
+//! Leaves to others: frames to scenes (`perceive`), what is needed (`orders`), scenes to events (`detectors`), events to
+//!   alerts (`nvr_alerts`), lines (`report`).
 
 mod detectors;
+mod feed;
+mod interrupt;
+mod loading;
+mod orders;
 mod perceive;
+mod progress;
+mod report;
 mod tally;
 
 use super::check;
 use crate::args::{Cli, ReplayArgs};
-use crate::terminal::{complain, print_json, print_line};
+use crate::terminal::complain;
 use anyhow::{Context, bail};
-use detectors::{Answers, Detectors};
-use nvr_alerts::raise::{Alert, Event, Outcome, Phase, Raiser};
-use nvr_base::analysis::{CameraOrder, FPS_MAX};
+use detectors::Detectors;
+use interrupt::Interrupt;
+use nvr_base::analysis::Analysed;
 use nvr_base::config::{Severity, parse_rules};
 use nvr_base::media_protocol::LayerState;
-use nvr_base::perceive_protocol::{FromPerceive, ReplayOrder, ReplaySummary};
-use nvr_base::rule::RulesFile;
+use nvr_base::perceive_protocol::{FromPerceive, ReplayOrder, ToPerceive};
+use nvr_base::rule::{Rule, RulesFile};
 use nvr_base::text::texts;
-use nvr_plugins::protocol;
+use nvr_base::time::Utc;
 use perceive::Perceive;
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use progress::Progress;
+use report::Report;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use tally::Tally;
 
 /// Longest rules file, bytes.
 const RULES_BYTES_MAX: u64 = 1 << 20;
 
 /// Runs it.
 pub(crate) fn run(cli: &Cli, args: &ReplayArgs) -> anyhow::Result<ExitCode> {
+    let interrupt = Interrupt::watch()?;
+    match replay(cli, args, &interrupt) {
+        // Whatever else went wrong then, this is why.
+        _ if interrupt.came() => Ok(ExitCode::from(interrupt::EXIT_CODE)),
+        result => result.map(|()| ExitCode::SUCCESS),
+    }
+}
+
+fn replay(cli: &Cli, args: &ReplayArgs, interrupt: &Interrupt) -> anyhow::Result<()> {
     let rules = read_rules(&args.rules)?;
+    rules.rules.iter().for_each(warn);
     let plugins = args.plugins.clone().unwrap_or_else(|| folder("plugins"));
     let models = args.models.clone().unwrap_or_else(|| folder("models"));
-    let mut detectors = Detectors::start(&program("nvr-worker"), &plugins, &rules.rules)?;
+    let mut detectors = Detectors::start(&program("nvr-worker"), &plugins, &rules)?;
     let clip = args.clip.canonicalize().with_context(|| format!("cannot open {}", args.clip.display()))?;
     let utf8 = |path: &Path| {
         path.to_str().map(str::to_owned).with_context(|| format!("{}: not a UTF-8 path", path.display()))
@@ -45,17 +62,14 @@ pub(crate) fn run(cli: &Cli, args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         clip: utf8(&clip)?,
         models: utf8(&models)?,
         detector: args.detector.clone(),
-        camera: CameraOrder {
-            fps: detectors.fps.min(FPS_MAX),
-            masks: rules.camera.masks.clone(),
-            ..CameraOrder::default()
-        },
+        camera: detectors.order.clone(),
     };
     let mut report = Report::new(cli.json, &rules, &detectors.counts);
+    let mut progress = Progress::new(cli.json);
     let mut perceive = Perceive::start(&program("nvr-perceive"), &order)?;
-    let start_us = args.start.map_or(0, |start| start.0);
     loop {
-        match perceive.next()? {
+        let (message, ring) = perceive.next(interrupt)?;
+        match message {
             FromPerceive::Hello { layers, .. } => {
                 for layer in layers {
                     if let LayerState::Unavailable(why) = layer.state {
@@ -63,21 +77,53 @@ pub(crate) fn run(cli: &Cli, args: &ReplayArgs) -> anyhow::Result<ExitCode> {
                     }
                 }
             }
-            FromPerceive::Analysed(of) => {
-                let wall_us = start_us + of.scene.at_us;
-                let answers = detectors.offer(of.sequence, of.picture, wall_us, &of.scene)?;
-                report.take(&answers)?;
+            FromPerceive::Ring { ring: number, len } => {
+                let fd = ring.context("nvr-perceive sent a ring without its memory")?;
+                detectors.ring(number, fd.as_fd(), len)?;
+            }
+            FromPerceive::Analysed(analysed) => {
+                take(&analysed, args.start, &mut detectors, &perceive, &mut report)?;
+                progress.at(analysed.scene.at_us);
             }
             FromPerceive::End(summary) => {
-                report.end(&summary)?;
-                return Ok(ExitCode::SUCCESS);
+                drop(progress);
+                detectors.complain();
+                return report.end(&summary);
             }
             FromPerceive::Fatal { what } => bail!("{}: {what}", args.clip.display()),
-            FromPerceive::Ring { .. }
-            | FromPerceive::Trouble { .. }
-            | FromPerceive::Rates(_)
-            | FromPerceive::Counters(_) => bail!("nvr-perceive said what belongs to no replay"),
+            FromPerceive::Trouble { .. } | FromPerceive::Rates(_) | FromPerceive::Counters(_) => {
+                bail!("nvr-perceive said what belongs to no replay")
+            }
         }
+    }
+}
+
+/// One frame: to the plugins, their answers to the report, its memory and what they ask for back to perception.
+fn take(
+    analysed: &Analysed,
+    start: Option<Utc>,
+    detectors: &mut Detectors,
+    perceive: &Perceive,
+    report: &mut Report<'_>,
+) -> anyhow::Result<()> {
+    let answers = detectors.offer(analysed, start)?;
+    for delivered in &analysed.frames {
+        let order = detectors.order.frames.get(usize::from(delivered.order)).context("a frame for nobody")?;
+        perceive.tell(&ToPerceive::Release { ring: order.ring, offset: delivered.frame.offset })?;
+    }
+    for (order, tracks) in &answers.asks {
+        perceive.tell(&ToPerceive::Ask { camera: 0, order: *order, tracks: tracks.clone() })?;
+    }
+    report.take(&answers)
+}
+
+/// Says what cannot be held to.
+fn warn(rule: &Rule) {
+    if let Some(least) = rule.min_px_per_m {
+        complain(&format!(
+            "rule `{}`: min_px_per_m = {least} cannot be checked: a film has no ground calibration; its alerts are given",
+            rule.id
+        ));
     }
 }
 
@@ -107,99 +153,4 @@ pub(super) fn folder(name: &str) -> PathBuf {
     let me = std::env::current_exe().ok();
     let near = me.iter().flat_map(|me| me.ancestors().skip(1).take(2)).map(|above| above.join(name));
     near.into_iter().find(|path| path.is_dir()).unwrap_or_else(|| Path::new("/usr/lib/nvr").join(name))
-}
-
-/// What is printed.
-struct Report<'a> {
-    json: bool,
-    rules: &'a RulesFile,
-    raisers: Vec<Raiser>,
-    tallies: BTreeMap<usize, Tally>,
-}
-
-impl<'a> Report<'a> {
-    fn new(json: bool, rules: &'a RulesFile, counts: &[bool]) -> Self {
-        let raisers = rules.rules.iter().map(|rule| Raiser::new(rule.rearm_s)).collect();
-        let counting = rules.rules.iter().enumerate().filter(|(n, _)| counts.get(*n) == Some(&true));
-        let tallies = counting.map(|(n, rule)| (n, Tally::new(rule.classes.as_deref()))).collect();
-        Self { json, rules, raisers, tallies }
-    }
-
-    /// Alerts are printed when they are over, or at the end.
-    fn take(&mut self, answers: &Answers) -> anyhow::Result<()> {
-        for (number, event) in &answers.events {
-            let Some(raiser) = self.raisers.get_mut(*number) else { continue };
-            if let Outcome::Ended(alert) = raiser.step(&said(event)) {
-                self.alert(*number, &alert)?;
-            }
-        }
-        for (number, sample) in &answers.samples {
-            if let Some(tally) = self.tallies.get_mut(number) {
-                tally.add(sample);
-            }
-        }
-        Ok(())
-    }
-
-    fn end(&mut self, summary: &ReplaySummary) -> anyhow::Result<()> {
-        let open: Vec<(usize, Alert)> =
-            self.raisers.iter().enumerate().flat_map(|(n, r)| r.open().map(move |a| (n, *a))).collect();
-        for (number, alert) in open {
-            self.alert(number, &alert)?;
-        }
-        for (number, tally) in &self.tallies {
-            self.line(*number, json!({"tally": tally.to_json()}), &tally.to_string())?;
-        }
-        if !self.json {
-            let [decode, scale, detect, track] = summary.stages_us.map(|us| us / 1000);
-            print_line(&format!(
-                "{} of {} frames analysed, {} s; decoding {decode} ms, scaling {scale} ms, detecting {detect} ms, tracking {track} ms",
-                summary.analysed,
-                summary.frames,
-                seconds(summary.last_us),
-            ))?;
-        }
-        Ok(())
-    }
-
-    fn alert(&self, number: usize, alert: &Alert) -> anyhow::Result<()> {
-        let place = alert.rect.to_array().map(|n| (f64::from(n) * 1e4).round() / 1e4);
-        let (start_s, end_s) = (seconds(alert.start_us), alert.end_us.map(seconds));
-        let value = json!({
-            "start_s": start_s, "end_s": end_s, "box": place, "score": rounded(alert.score),
-            "measured": rounded(alert.measured.0), "threshold": rounded(alert.measured.1),
-        });
-        let until = end_s.map_or("the end".to_owned(), |s| format!("{s} s"));
-        self.line(number, value, &format!("{start_s} s to {until}, score {:.2}", alert.score))
-    }
-
-    fn line(&self, number: usize, value: Value, words: &str) -> anyhow::Result<()> {
-        let Some(rule) = self.rules.rules.get(number) else { return Ok(()) };
-        if !self.json {
-            return print_line(&format!("{}: {words}", rule.id));
-        }
-        let mut line = json!({"rule": rule.id, "situation": rule.situation.as_str()});
-        if let (Some(all), Value::Object(own)) = (line.as_object_mut(), value) {
-            all.extend(own);
-        }
-        print_json(&line)
-    }
-}
-
-fn seconds(us: i64) -> f64 {
-    (us as f64 / 1e3).round() / 1e3
-}
-
-fn rounded(value: f32) -> f64 {
-    (f64::from(value) * 1e3).round() / 1e3
-}
-
-fn said(event: &protocol::Event) -> Event {
-    let (phase, at_us) = match event.phase {
-        protocol::Phase::Begin => (Phase::Begin, event.start_us),
-        protocol::Phase::Update => (Phase::Update, event.start_us),
-        protocol::Phase::End => (Phase::End, event.end_us.unwrap_or(event.start_us)),
-    };
-    let measured = (event.measured, event.threshold);
-    Event { object: event.object, phase, at_us, rect: event.rect, score: event.score, measured }
 }

@@ -7,10 +7,10 @@
 
 mod script;
 
-pub use script::Script;
+pub use script::{Picture, Script};
 
 use crate::glue::Export;
-use crate::host::{Instance, Plugin, Said};
+use crate::host::{InputData, Instance, Plugin, Said};
 
 /// Lines of what a detector says of a script under a rule (JSON):
 /// `1.5 begin zone-entry #1 …detail`, `8.0 end zone-entry #1 3.1..5.0`, `2.0 crossings person forward 1`.
@@ -39,7 +39,10 @@ pub fn play(instance: &mut Instance, script: &Script) -> Result<Vec<String>, Str
     };
     take(0, instance.start().map_err(|e| e.to_string())?)?;
     for (sequence, scene) in (0u64..).zip(script.scenes()) {
-        let said = instance.process(&script.input(&scene, sequence)).map_err(|e| e.to_string())?;
+        let gray = script.picture_of(&scene);
+        let gray = gray.as_ref().map(Picture::frame);
+        let input = InputData { gray, ..script.input(&scene, sequence) };
+        let said = instance.process(&input).map_err(|e| e.to_string())?;
         take(scene.at_us, said)?;
     }
     take(script.end_us(), instance.stop())?;

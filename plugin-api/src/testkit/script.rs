@@ -1,12 +1,46 @@
 //! A scripted scene: who is where, when.
 //!
 //! Promises: exact and repeatable; a track is in the scenes from the first to the last of its points, both included, and
-//! is told as ended once. Leaves to others: running it (`testkit`).
+//! is told as ended once; a picture is painted by the script's own function, pixel by pixel.
+//! Leaves to others: running it (`testkit`).
 
-use crate::host::InputData;
+use crate::host::{FrameData, InputData};
 use nvr_base::geometry::{Point, Rect};
 use nvr_base::label::Label;
 use nvr_base::scene::{Scene, Track, TrackId};
+use std::sync::Arc;
+
+/// The gray level at a second and a pixel.
+type Paint = dyn Fn(f64, u32, u32) -> u8 + Send + Sync;
+
+/// Gray pictures of one size.
+#[derive(Clone)]
+struct Pictures {
+    width: u32,
+    height: u32,
+    paint: Arc<Paint>,
+}
+
+impl std::fmt::Debug for Pictures {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Pictures({}×{})", self.width, self.height)
+    }
+}
+
+/// One gray picture of a script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    width: u32,
+    height: u32,
+    data: Vec<u8>,
+}
+
+impl Picture {
+    /// As it is given.
+    pub fn frame(&self) -> FrameData<'_> {
+        FrameData { data: &self.data, width: self.width, height: self.height, stride: self.width }
+    }
+}
 
 #[derive(Debug, Clone)]
 struct Actor {
@@ -28,6 +62,7 @@ pub struct Script {
     picture: (u32, u32),
     end_s: f64,
     actors: Vec<Actor>,
+    gray: Option<Pictures>,
 }
 
 /// 2026-01-01T00:00:00Z: the wall clock of every script starts here.
@@ -36,7 +71,7 @@ const WALL_US: i64 = 1_767_225_600_000_000;
 impl Script {
     /// A square picture at 10 scenes a second, so many seconds long.
     pub fn new(end_s: f64) -> Self {
-        Self { fps: 10, picture: (720, 720), end_s, actors: Vec::new() }
+        Self { fps: 10, picture: (720, 720), end_s, actors: Vec::new(), gray: None }
     }
 
     /// Scenes a second.
@@ -89,6 +124,27 @@ impl Script {
             actor.tremble = by;
         }
         self
+    }
+
+    /// A gray picture of this size with every scene: `paint(second, x, y)` is the level of a pixel.
+    #[must_use]
+    pub fn gray(
+        mut self,
+        width: u32,
+        height: u32,
+        paint: impl Fn(f64, u32, u32) -> u8 + Send + Sync + 'static,
+    ) -> Self {
+        self.gray = Some(Pictures { width, height, paint: Arc::new(paint) });
+        self
+    }
+
+    /// The gray picture of a scene, if the script has any.
+    pub fn picture_of(&self, scene: &Scene) -> Option<Picture> {
+        let Pictures { width, height, paint } = self.gray.as_ref()?;
+        let second = scene.at_us as f64 / 1e6;
+        let row = |y: u32| (0..*width).map(move |x| paint(second, x, y));
+        let data = (0..*height).flat_map(row).collect();
+        Some(Picture { width: *width, height: *height, data })
     }
 
     /// Every scene, in order.

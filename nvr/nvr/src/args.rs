@@ -9,12 +9,11 @@ mod doctor;
 mod models;
 mod plugins;
 
+pub(crate) use alerts::{AlertsArgs, AlertsListArgs, BlindArgs, CountsArgs, DeskCommand, PeriodArg};
 pub(crate) use bench::{BenchAnalyseArgs, BenchArgs, BenchCommand, BenchRecordArgs, PacingArg};
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use models::{ModelsCommand, ModelsFolder};
 pub(crate) use plugins::{FolderArgs, NewArgs, PluginsCommand};
-
-pub(crate) use alerts::{AlertsArgs, AlertsListArgs, BlindArgs, CountsArgs, DeskCommand, PeriodArg};
 
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use nvr_base::{CameraId, StreamKind, Utc};
@@ -307,8 +306,6 @@ pub(crate) struct AnnotateArgs {
     /// Frame of the .png, by its media time
     #[arg(long, value_name = "SECONDS", requires = "annotate", value_parser = parse_seconds)]
     pub(crate) at: Option<f64>,
-}
-
 }
 
 /// `nvr completions`.

@@ -238,7 +238,7 @@ fn tick(hall: &Hall) -> Result<(), LiveError> {
     });
     counters.frames_dropped = hall.rings.dropped();
     for some in rates.chunks(RATES_MAX) {
-        hall.channel.send(&FromPerceive::Rates(some.iter().copied().collect::<Vec<Rate>>()))?;
+        hall.channel.send(&FromPerceive::Rates(some.to_vec()))?;
     }
     hall.channel.send(&FromPerceive::Counters(counters))?;
     Ok(())

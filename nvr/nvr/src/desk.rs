@@ -5,7 +5,7 @@
 //! waits when the recorder ends in good order; a rule's standing is written when it changes.
 //! Leaves to others: what is an alert (`nvr_alerts::desk`), who handles it (`answers`), arming (`nvr_alerts::arm`).
 
-use crate::sayings::{Moment, Sayings};
+use crate::sayings::{Log, Moment, Sayings};
 use nvr_alerts::count::{Minute, Minutes};
 use nvr_alerts::desk::{self, Action, RuleFacts, Said};
 use nvr_alerts::raise;
@@ -235,7 +235,8 @@ fn counted(sample: &Sample) -> Option<Count> {
 }
 
 impl Sayings for Desk {
-    fn event(&self, rule: &str, _camera: &CameraId, plugin: &str, now: Moment, event: &Event) {
+    fn event(&self, rule: &str, camera: &CameraId, plugin: &str, now: Moment, event: &Event) {
+        Log.event(rule, camera, plugin, now, event);
         let name = vocabulary::event_name(event.kind).unwrap_or("unknown");
         let (since, event) = (utc(now, event.since_us), heard(now, event));
         let mut state = held(&self.state);
@@ -258,13 +259,15 @@ impl Sayings for Desk {
         if state.cameras.get(rule) != Some(camera) || state.standing.get(rule) == Some(&reason) {
             return;
         }
+        Log.blind(rule, camera, reason);
         state.standing.insert(rule.to_owned(), reason);
         let (number, from) = (state.next(), self.clock.utc());
         let (rule, camera) = (rule.to_owned(), camera.clone());
         self.store.note(Record::RuleWatch { number, rule, camera, from, blind: reason });
     }
 
-    fn interrupted(&self, rule: &str, _camera: &CameraId) {
+    fn interrupted(&self, rule: &str, camera: &CameraId) {
+        Log.interrupted(rule, camera);
         let mut state = held(&self.state);
         let actions = state.desk.step(self.clock.utc(), Said::Interrupted { rule });
         self.write(actions);

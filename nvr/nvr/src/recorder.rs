@@ -5,13 +5,15 @@
 //! (`wiring`).
 
 use crate::analysis::{self, Analysis, Numbers};
+use crate::desk::Desk;
 use crate::operations::{self, Subject};
 use crate::rates::{Rate, Rates};
 use crate::settings;
 use crate::status::Live;
+use nvr_alerts::arm::{grants, may_arm};
 use nvr_base::config::reload::{self, Change};
-use nvr_base::config::{Address, Config, Regime, StreamConfig};
-use nvr_base::{CameraState, Clock, GapReason, StreamId, StreamStatus};
+use nvr_base::config::{Address, Config, StreamConfig};
+use nvr_base::{CameraState, Clock, GapReason, Rule, StreamId, StreamStatus};
 use nvr_gateway::{Command, Operations, Peer, ReplySink, Roles};
 use nvr_ingest::v4l2::{self, V4l2Config};
 use nvr_ingest::{Ingest, SessionHandle};
@@ -26,6 +28,7 @@ pub(crate) struct Recorder {
     store: Store,
     ingest: Ingest,
     analysis: Analysis,
+    desk: Arc<Desk>,
     /// Of cameras, for the analysis.
     numbers: Mutex<Numbers>,
     clock: Arc<dyn Clock>,
@@ -54,12 +57,14 @@ impl Recorder {
         store: Store,
         ingest: Ingest,
         analysis: Analysis,
+        desk: Arc<Desk>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
             store,
             ingest,
             analysis,
+            desk,
             numbers: Mutex::default(),
             clock,
             config: RwLock::new(Arc::new(config)),
@@ -82,12 +87,13 @@ impl Recorder {
         streams.iter().for_each(|stream| self.start(stream));
     }
 
-    /// Tells the analysis what the configuration in force wants of it. Rules that are not armed are not analysed: until
-    /// there are authorisations, only a private site arms any.
+    /// Tells desk and analysis what the configuration in force wants of them. Rules that are not armed are not analysed.
     fn analyse(&self) {
         let config = self.config();
-        let is_private = config.site.regime == Some(Regime::PrivateSite);
-        let settings = analysis::Settings::new(&config, |_| is_private, &mut held(&self.numbers));
+        self.desk.configure(&config);
+        let (grants, now) = (grants(&config), self.clock.utc());
+        let armed = |rule: &Rule| may_arm(rule, &grants, now).is_armed();
+        let settings = analysis::Settings::new(&config, armed, &mut held(&self.numbers));
         self.analysis.apply(settings);
     }
 
@@ -184,6 +190,7 @@ impl Recorder {
             session.handle.stop(GapReason::RecorderStopped);
         }
         self.analysis.close();
+        self.desk.close();
         self.store.close()
     }
 }
@@ -216,7 +223,7 @@ impl Operations for Recorder {
     fn run(&self, peer: &Peer, command: Command, sink: &mut dyn ReplySink) -> Result<Value, String> {
         let config = self.config();
         operations::run(
-            &Subject { store: &self.store, config: &config, live: Some(self), desk: None },
+            &Subject { store: &self.store, config: &config, live: Some(self), desk: Some(&self.desk) },
             peer,
             command,
             sink,

@@ -30,7 +30,7 @@ pub(crate) trait Sayings: Send + Sync + std::fmt::Debug {
     fn system(&self, subject: &str, what: &str);
 }
 
-/// Writes it to the log: what there is until somebody handles it.
+/// Writes it to the log, for the technician; the desk does so beside the journal.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Log;
 
@@ -43,7 +43,7 @@ impl Sayings for Log {
     }
 
     fn sample(&self, rule: &str, camera: &CameraId, now: Moment, sample: &Sample) {
-        tracing::info!(rule, %camera, at = %now.utc, series = sample.series, n = sample.n, "counted");
+        tracing::debug!(rule, %camera, at = %now.utc, series = sample.series, n = sample.n, "counted");
     }
 
     fn blind(&self, rule: &str, camera: &CameraId, reason: Option<BlindReason>) {

@@ -6,7 +6,7 @@
 //!                     ▼
 //! camera ──▶ Ingest (a thread per core) ──StreamEvent──▶ Tap ──▶ StreamRecorder ──bounded bytes──▶ writer (one per disk)
 //!                                                         │                                 │
-//!   Sayings ◀── Analysis (its own picture) ◀──bounded samples──┘                            │
+//!   Desk ◀─── Analysis (its own picture) ◀──bounded samples──┘                            │
 //!                                  sled index ◀──bounded rows── index thread ◀──────────────┤
 //!                                                                                           ▼
 //! nvr CLI ◀──unix socket──▶ gateway (a fixed number of threads)          segment files + journal ◀── flusher per disk
@@ -18,10 +18,10 @@
 
 use crate::analysis::Analysis;
 use crate::commands::check;
+use crate::desk::Desk;
 use crate::door::Door;
 use crate::recorder::Recorder;
 use crate::reload::Watch;
-use crate::sayings::Log;
 use crate::{log, settings};
 use anyhow::Context;
 use nvr_base::config::reload::Change;
@@ -60,12 +60,13 @@ pub(crate) fn serve(file: &Path, verbose: u8) -> anyhow::Result<ExitCode> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     // The socket comes first: from now on commands ask here instead of opening the store themselves.
     let door = Arc::new(Door::new(config.server.clone()));
-    let analysis = Analysis::new(Arc::new(Log), clock.clone())?;
     let gateway = Server::start(&socket, door.clone())?;
     let store = open_store(&config, &clock).inspect_err(|_| gateway.unlink())?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let ingest = Ingest::start(threads, clock.clone()).context("starting the ingest threads")?;
-    let recorder = Arc::new(Recorder::new(config, store, ingest, analysis, clock));
+    let desk = Desk::start(store.clone(), clock.clone(), &config).context("starting the desk")?;
+    let analysis = Analysis::new(desk.clone(), clock.clone())?;
+    let recorder = Arc::new(Recorder::new(config, store, ingest, analysis, desk, clock));
     recorder.start_all();
     door.open(recorder.clone());
     tracing::info!(socket = %socket.display(), streams = recorder.config().streams().len(), "recording");

@@ -38,8 +38,7 @@ fn film(folder: &Path, size: &str) -> PathBuf {
 fn overlays() -> Vec<u8> {
     let head = Head { shapes: vec![Shape { name: "quay".into(), ..Shape::default() }], masks: vec![] };
     let mut writer = OverlayWriter::new(Vec::new(), &head).unwrap();
-    let (left, right) =
-        (Rect { x: 0.1, y: 0.3, w: 0.3, h: 0.5 }, Rect { x: 0.6, y: 0.3, w: 0.3, h: 0.5 });
+    let (left, right) = (Rect { x: 0.1, y: 0.3, w: 0.3, h: 0.5 }, Rect { x: 0.6, y: 0.3, w: 0.3, h: 0.5 });
     let mark = Mark { id: TrackId(1), label: Label::PERSON, score: 0.9, rect: left, observed: true };
     writer.add(&Overlay { at_us: 0, marks: vec![mark], ..Overlay::default() }).unwrap();
     let flag = Flag { rule: 0, rect: right, text: "quay: zone-entry".into() };
@@ -69,7 +68,11 @@ fn run(make: Make, clip: &Path, overlays: &[u8], out: &Path) -> FromAnnotate {
     let mut last = None;
     let buffer = &mut vec![0; MESSAGE_LEN_MAX];
     loop {
-        assert_ne!(poll(&mut [PollFd::new(&ours, PollFlags::IN)], Some(&WAIT)), Ok(0), "silence after {last:?}");
+        assert_ne!(
+            poll(&mut [PollFd::new(&ours, PollFlags::IN)], Some(&WAIT)),
+            Ok(0),
+            "silence after {last:?}"
+        );
         match receive_from_annotate(&ours, buffer) {
             Ok(message) => last = Some(message),
             Err(ChannelError::Closed) => break,
@@ -125,7 +128,13 @@ fn a_film_has_every_frame_and_what_was_seen() {
             assert_eq!((frame.width, frame.height), expected);
             let seen = (colour(edge(frame, 0.1)), colour(edge(frame, 0.6)));
             let wanted = if frame.at_us < 995_000 { ("green", "grey") } else { ("grey", "red") };
-            assert_eq!(seen, wanted, "{size} at {} µs: {:?}", frame.at_us, (edge(frame, 0.1), edge(frame, 0.6)));
+            assert_eq!(
+                seen,
+                wanted,
+                "{size} at {} µs: {:?}",
+                frame.at_us,
+                (edge(frame, 0.1), edge(frame, 0.6))
+            );
         }
     }
 }

@@ -15,8 +15,6 @@ use embedded_graphics::primitives::{
 use nvr_base::overlay::{Flag, Head, Mark, Overlay, Shape};
 use nvr_base::{Point as At, Polygon, Rect};
 
-/// Most lines of alerts at the top of the picture; more are counted.
-const BANNERS_MAX: usize = 4;
 /// Share of 256 with which a mask is tinted.
 const MASK_SHARE: u16 = 170;
 /// Share of 256 with which a zone is tinted.
@@ -40,6 +38,8 @@ pub(super) fn draw<R>(canvas: &mut Canvas, head: &Head, show: &Show<R>, at_us: i
     let overlay = show.overlay().unwrap_or(&nothing);
     overlay.marks.iter().for_each(|mark| pen.mark(mark));
     overlay.flags.iter().for_each(|flag| pen.frame(flag.rect, ALERT, style.thick + style.thin));
+    let rects = overlay.marks.iter().map(|mark| mark.rect).chain(overlay.flags.iter().map(|flag| flag.rect));
+    rects.for_each(|rect| pen.plates.keep_in_sight(pen.rectangle(rect)));
     // Plates that stay where they are come first, those of boxes make way.
     pen.banners(overlay);
     pen.foot(overlay, at_us);
@@ -159,7 +159,9 @@ impl Pen<'_> {
         let zone = shape.zone.as_ref().and_then(|zone| upper(&zone.0));
         let Some(corner) = zone.or(shape.line.map(|line| line.a)) else { return };
         let spot = Rectangle::new(self.px(corner), Size::new(1, 1));
-        self.plates.beside(self.canvas, spot, std::slice::from_ref(&shape.name), RULE);
+        if !self.plates.beside(self.canvas, spot, std::slice::from_ref(&shape.name), RULE) {
+            self.plates.at(self.canvas, spot.top_left, &shape.name, RULE);
+        }
     }
 
     fn mark(&mut self, mark: &Mark) {
@@ -179,13 +181,24 @@ impl Pen<'_> {
         self.plates.beside(self.canvas, self.rectangle(flag.rect), &[name.to_owned()], ALERT);
     }
 
-    /// Alerts in words, at the top.
+    /// Alerts in words, at the top; those that read the same on one line.
     fn banners(&mut self, overlay: &Overlay) {
-        let shown = overlay.flags.iter().take(BANNERS_MAX).map(|flag| flag.text.clone());
-        let rest = overlay.flags.len().saturating_sub(BANNERS_MAX) + overlay.more as usize;
-        let rest = (rest > 0).then(|| format!("+ {rest}"));
+        let mut lines: Vec<(&str, usize)> = Vec::new();
+        for flag in &overlay.flags {
+            match lines.iter_mut().find(|(text, _)| *text == flag.text) {
+                Some((_, n)) => *n += 1,
+                None => lines.push((&flag.text, 1)),
+            }
+        }
+        let shown = lines.len().min(self.style.banners());
+        let (shown, rest) = lines.split_at(shown);
+        let rest = rest.iter().map(|(_, n)| n).sum::<usize>() + overlay.more as usize;
+        let many = |(text, n): &(&str, usize)| match n {
+            1 => (*text).to_owned(),
+            n => format!("{n} × {text}"),
+        };
         let mut y = 0;
-        for text in shown.chain(rest) {
+        for text in shown.iter().map(many).chain((rest > 0).then(|| format!("+ {rest}"))) {
             self.plates.at(self.canvas, Point::new(0, y), &text, ALERT);
             y += self.style.plate_height().cast_signed();
         }

@@ -1,7 +1,7 @@
 //! Plates with letters on them, and where there is room for them.
 //!
-//! Promises: a plate lies inside the picture, and its text is cut to fit, never the plate; plates avoid each other while
-//!   there is room.
+//! Promises: a plate lies inside the picture, and its text is cut to fit, never the plate; beside a thing it covers no
+//!   other plate, and other things only when it is as short as can be; without room there is none.
 //! Leaves to others: what the letters say (`draw`).
 
 use super::canvas::{Canvas, Zoomed};
@@ -34,7 +34,12 @@ impl Style {
             900..1500 => (&FONT_10X20, 1, 4),
             _ => (&FONT_10X20, 2, 6),
         };
-        Self { font, zoom, thick, thin: (thick / 3).max(1) }
+        Self { font, zoom, thick, thin: (thick / 2).max(1) }
+    }
+
+    /// Lines of alerts at the top: small pictures have little room.
+    pub(super) fn banners(self) -> usize {
+        if self.plate_height() < 14 { 2 } else { 4 }
     }
 
     fn padding(self) -> u32 {
@@ -57,12 +62,17 @@ pub(super) struct Plates {
     style: Style,
     picture: Size,
     taken: Vec<Rectangle>,
+    /// What had better stay in sight.
+    things: Vec<Rectangle>,
 }
+
+/// A thing of more than one part in so many of the picture cannot be kept in sight.
+const THING_SHARE: u64 = 16;
 
 impl Plates {
     /// None yet.
     pub(super) fn new(style: Style, picture: Size) -> Self {
-        Self { style, picture, taken: Vec::new() }
+        Self { style, picture, taken: Vec::new(), things: Vec::new() }
     }
 
     /// Lays a plate with its upper left corner at `at`, moved so far that it is in the picture.
@@ -72,22 +82,38 @@ impl Plates {
         self.lay(canvas, plate, &text, colour);
     }
 
-    /// Lays a plate beside `thing`: the longest of `texts` for which there is room; without any room, the last one above it.
-    pub(super) fn beside(&mut self, canvas: &mut Canvas, thing: Rectangle, texts: &[String], colour: Rgb888) {
-        let mut last = None;
-        for text in texts {
+    /// A thing that had better stay in sight.
+    pub(super) fn keep_in_sight(&mut self, thing: Rectangle) {
+        let area = |size: Size| u64::from(size.width) * u64::from(size.height);
+        if area(thing.size) * THING_SHARE <= area(self.picture) {
+            self.things.push(thing);
+        }
+    }
+
+    /// Lays a plate beside `thing`: the first of `texts`, longest first, for which there is room; false without any.
+    pub(super) fn beside(
+        &mut self,
+        canvas: &mut Canvas,
+        thing: Rectangle,
+        texts: &[String],
+        colour: Rgb888,
+    ) -> bool {
+        let in_sight = |plates: &Self, plate: &Rectangle| {
+            plates.things.iter().all(|other| *other == thing || other.intersection(plate).is_zero_sized())
+        };
+        let spot = thing.intersection(&Rectangle::new(Point::zero(), self.picture));
+        let spot = if spot.is_zero_sized() { thing } else { spot };
+        let shortest = texts.last().into_iter().map(|text| (text, false));
+        for (text, keeps) in texts.iter().map(|text| (text, true)).chain(shortest) {
             let text = self.cut(text);
             let size = self.size(&text);
-            let mut places = places(thing, size).map(|at| Rectangle::new(at, size));
-            if let Some(plate) = places.find(|plate| self.is_free(plate)) {
-                return self.lay(canvas, plate, &text, colour);
+            let mut found = places(spot, size).map(|at| Rectangle::new(at, size));
+            if let Some(plate) = found.find(|p| self.is_free(p) && (!keeps || in_sight(self, p))) {
+                self.lay(canvas, plate, &text, colour);
+                return true;
             }
-            last = Some((text, size));
         }
-        let Some((text, size)) = last else { return };
-        let above = places(thing, size).next().unwrap_or_default();
-        let plate = self.inside(Rectangle::new(above, size));
-        self.lay(canvas, plate, &text, colour);
+        false
     }
 
     fn is_free(&self, plate: &Rectangle) -> bool {
@@ -178,13 +204,25 @@ mod tests {
         check((0, 0, 320, 240), &[&["person"]], &[(0, 0, 40)]);
         let long = "x".repeat(100);
         check((50, 50, 30, 60), &[&[long.as_str(), "#1"]], &[(50, 38, 16)]);
-        check((50, 50, 30, 60), &[&[long.as_str()]], &[(4, 38, 316)]);
+        check((50, 50, 30, 60), &[&[long.as_str()]], &[]);
+    }
+
+    #[test]
+    fn other_things_stay_in_sight() {
+        let mut canvas = Canvas::new(320, 240, Vec::new());
+        let (_, mut plates) = plates(&canvas);
+        let thing = |x, y| Rectangle::new(Point::new(x, y), Size::new(20, 40));
+        let (own, above) = (thing(100, 100), thing(105, 60));
+        [own, above].into_iter().for_each(|thing| plates.keep_in_sight(thing));
+        plates.keep_in_sight(Rectangle::new(Point::zero(), canvas.size()));
+        assert!(plates.beside(&mut canvas, own, &["person".to_owned()], Rgb888::RED));
+        assert_eq!(plates.taken, [Rectangle::new(Point::new(100, 140), Size::new(40, 12))]);
     }
 
     #[test]
     fn letters_grow_with_the_picture() {
         for (width, height, expected) in
-            [(320, 240, 12), (640, 360, 15), (1280, 720, 17), (1920, 1080, 22), (3840, 2160, 44)]
+            [(320, 240, 12), (640, 360, 15), (1280, 720, 17), (1920, 1080, 24), (3840, 2160, 46)]
         {
             assert_eq!(Style::of(Size::new(width, height)).plate_height(), expected);
         }

@@ -79,7 +79,7 @@ fn ask(socket: &Path, command: Command) -> anyhow::Result<serde_json::Value> {
     Ok(Client::connect(socket)?.ask(command, &mut Bar::new("", false, true))?)
 }
 
-fn wait_live(socket: &Path, cameras: u32) -> anyhow::Result<()> {
+fn wait_live(serve: &mut Ended, socket: &Path, cameras: u32) -> anyhow::Result<()> {
     let deadline = Instant::now() + READY_WAIT_MAX;
     loop {
         let live = ask(socket, Command::Status {}).ok().map_or(0, |status| {
@@ -88,6 +88,9 @@ fn wait_live(socket: &Path, cameras: u32) -> anyhow::Result<()> {
         });
         if live == cameras as usize {
             return Ok(());
+        }
+        if let Some(status) = serve.0.try_wait()? {
+            bail!("nvr serve ended before its cameras were live ({status}); it said why above");
         }
         if Instant::now() > deadline {
             bail!("only {live} of {cameras} cameras were live after {} s", READY_WAIT_MAX.as_secs());

@@ -59,10 +59,10 @@ pub(crate) fn run(cli: &Cli, args: &BenchAnalyseArgs) -> anyhow::Result<ExitCode
         stands: &stands,
         records: !args.no_record,
     };
-    let serve = serve(folder.path(), &site.to_toml())?;
+    let mut serve = serve(folder.path(), &site.to_toml())?;
     let socket = folder.path().join("nvr.sock");
     let mut bar = Bar::new("bench", false, cli.json);
-    wait_live(&socket, args.cameras)?;
+    wait_live(&mut serve, &socket, args.cameras)?;
     wait_watched(&socket, situations.len().saturating_mul(args.cameras as usize))?;
     pass(Duration::from_secs(args.settle_s.into()), &mut bar)?;
     let before = look(serve.id(), &socket)?;
@@ -97,10 +97,10 @@ fn whole(folder: &Path) -> anyhow::Result<std::path::PathBuf> {
 /// Fake cameras that play `film` as sub-stream, or as all they have.
 fn start(count: u32, film: &Path, args: &BenchAnalyseArgs) -> anyhow::Result<(super::Ended, u16)> {
     let film = film.to_str().context("a folder whose name is UTF-8 is needed; choose one with --dir")?;
-    let (fps, kbps) = (footage::FPS.to_string(), args.kbps.to_string());
+    let kbps = args.kbps.to_string();
     match args.no_record {
-        true => fake_cameras(count, &["--fps", &fps, "--file", film]),
-        false => fake_cameras(count, &["--fps", &fps, "--bitrate-kbps", &kbps, "--sub", film]),
+        true => fake_cameras(count, &["--file", film]),
+        false => fake_cameras(count, &["--bitrate-kbps", &kbps, "--sub", film]),
     }
 }
 

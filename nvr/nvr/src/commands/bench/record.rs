@@ -31,10 +31,10 @@ pub(crate) fn run(cli: &Cli, args: &BenchRecordArgs) -> anyhow::Result<ExitCode>
     };
     let kbps = args.kbps.to_string();
     let (cameras, port) = fake_cameras(args.cameras, &["--pacing", pacing, "--bitrate-kbps", &kbps])?;
-    let serve = serve(folder.path(), &configuration(folder.path(), args.cameras, port))?;
+    let mut serve = serve(folder.path(), &configuration(folder.path(), args.cameras, port))?;
     let socket = folder.path().join("nvr.sock");
     let mut bar = Bar::new("bench", false, cli.json);
-    wait_live(&socket, args.cameras)?;
+    wait_live(&mut serve, &socket, args.cameras)?;
     pass(WARM_UP, &mut bar)?;
 
     let before = Look::at(serve.id(), &socket)?;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Frames a second of a sub-stream.
-pub(super) const FPS: u32 = 10;
+const FPS: u32 = 10;
 /// Where Debian's opencv-doc has a film of a street: 80 s, 768 × 576 at 10 frames a second.
 const DEFAULT: &str = "/usr/share/doc/opencv-doc/examples/data/vtest.avi";
 /// Four to three in sixteen to nine: the width, and the middle of the height.
@@ -20,7 +20,7 @@ const NOISE: &str = "noise=alls=8:allf=t";
 /// Length of the film without people, seconds: a loop that no motion gate knows by heart.
 const QUIET_S: &str = "30";
 
-/// Both films, Annex B.
+/// Both films, MP4: their times are in them, so that the main streams keep a rate of their own.
 #[derive(Debug)]
 pub(super) struct Footage {
     /// With people.
@@ -36,7 +36,7 @@ impl Footage {
         if !film.is_file() {
             bail!("{}: no such film; apt-get install opencv-doc, or name one with --footage", film.display());
         }
-        let (busy, quiet) = (folder.join("busy.h264"), folder.join("quiet.h264"));
+        let (busy, quiet) = (folder.join("busy.mp4"), folder.join("quiet.mp4"));
         let still = folder.join("empty.png");
         ffmpeg(&[], film, &format!("{SIZE},fps={FPS}"), &encoder(), &busy)?;
         ffmpeg(&[], film, &format!("{EMPTY},{SIZE}"), &["-frames:v", "1"].map(str::to_owned), &still)?;
@@ -60,7 +60,7 @@ fn encoder() -> Vec<String> {
         "-x264-params",
         "repeat-headers=1",
         "-f",
-        "h264",
+        "mp4",
     ];
     options.iter().chain(&rate).map(|&word| word.to_owned()).collect()
 }

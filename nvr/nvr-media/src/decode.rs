@@ -28,6 +28,8 @@ pub const PICTURES_MAX: usize = 8;
 const CONFIG_LEN_MAX: usize = 64 * 1024;
 /// Times given to GStreamer begin here, µs: pictures may be shown before the first sample of a stream.
 const LEAD_US: i64 = 3_600_000_000;
+/// A sample that is older than the newest by more begins a new timeline, µs: no stream shows frames that late.
+pub const BACK_US_MAX: i64 = 1_000_000;
 /// Most units of a sample that are looked at.
 const UNITS_MAX: usize = 256;
 
@@ -70,8 +72,9 @@ pub struct Decoder {
     input: gst::Pad,
     output: gst::Pad,
     shown: Arc<Mutex<Shown>>,
-    /// Media time of the first sample.
+    /// Media time of the first sample since the last beginning, and of the newest.
     base_us: Option<i64>,
+    newest_us: Option<i64>,
     awaits_key: bool,
 }
 
@@ -133,8 +136,16 @@ impl Decoder {
         let input = gst::Pad::builder(gst::PadDirection::Src).name("samples").build();
         let output = output(&shown)?;
         let elements = [decoder, convert];
-        let new =
-            Self { format: format.clone(), elements, input, output, shown, base_us: None, awaits_key: true };
+        let new = Self {
+            format: format.clone(),
+            elements,
+            input,
+            output,
+            shown,
+            base_us: None,
+            newest_us: None,
+            awaits_key: true,
+        };
         new.start(&bus, &caps).map_err(|what| new.failed(&what))?;
         Ok(new)
     }
@@ -180,6 +191,10 @@ impl Decoder {
     /// # Errors
     /// The decoder gave up: make a new one at the next key frame.
     pub fn push(&mut self, at_us: i64, key: bool, data: Vec<u8>) -> Result<bool, Failure> {
+        if self.newest_us.is_some_and(|newest| at_us < newest.saturating_sub(BACK_US_MAX)) {
+            // Another timeline: GStreamer would go on with the old one.
+            self.hole();
+        }
         if self.awaits_key && !key {
             return Ok(false);
         }
@@ -189,6 +204,8 @@ impl Decoder {
             self.input.push_event(gst::event::FlushStart::new());
             self.input.push_event(gst::event::FlushStop::new(true));
             self.input.push_event(segment());
+            lock(&self.shown).pictures.clear();
+            (self.base_us, self.newest_us) = (None, None);
         }
         if self.format.codec == Codec::Mjpeg {
             check_jpeg(&data).map_err(|what| self.failed(&what))?;
@@ -196,12 +213,13 @@ impl Decoder {
         let base_us = *self.base_us.get_or_insert(at_us);
         let pts = at_us.checked_sub(base_us).and_then(|us| us.checked_add(LEAD_US));
         let Some(pts) = pts.and_then(|us| u64::try_from(us).ok()).filter(|us| *us < u64::MAX / 4000) else {
-            // A jump by hours: a new timeline.
+            // A jump by centuries: a new timeline.
             self.base_us = None;
             self.awaits_key = true;
             return Err(self.failed("its time jumps"));
         };
         self.awaits_key = false;
+        self.newest_us = self.newest_us.max(Some(at_us));
         let mut buffer = gst::Buffer::from_mut_slice(data);
         if let Some(buffer) = buffer.get_mut() {
             buffer.set_pts(gst::ClockTime::from_useconds(pts));

@@ -87,9 +87,14 @@ fn a_hole_waits_for_the_next_key_frame() {
     decoder.hole();
     let after: Vec<i64> = shown(&mut decoder, &samples[5..]).iter().map(|(at, ..)| *at).collect();
     assert_eq!(after, (10..20).map(|n| n * 100_000).collect::<Vec<i64>>());
-    // Time runs back: another timeline without a word. Nothing breaks.
-    decoder.hole();
-    assert_eq!(shown(&mut decoder, &samples[..4]).len(), 4);
+    // Time runs back, without a word: another timeline, from a key frame on.
+    let times = |shown: Vec<(i64, usize, usize)>| shown.iter().map(|(at, ..)| *at).collect::<Vec<_>>();
+    assert_eq!(times(shown(&mut decoder, &samples[1..4])), []);
+    assert_eq!(times(shown(&mut decoder, &samples[..3])), [0, 100_000, 200_000]);
+    // And on by an hour.
+    let later: Vec<Made> =
+        samples[3..5].iter().map(|s| Made { at_us: s.at_us + 3_600_000_000, ..s.clone() }).collect();
+    assert_eq!(times(shown(&mut decoder, &later)), [3_600_300_000, 3_600_400_000]);
 }
 
 /// Damaged samples are refused or not shown; a good key frame afterwards, at the latest to a new decoder, is.

@@ -64,15 +64,20 @@ fn is_key(codec: Codec, data: &[u8]) -> bool {
 }
 
 /// Samples of `source` (of ffmpeg's lavfi) encoded with `options`.
-pub(crate) fn made(
+pub(crate) fn made(codec: Codec, size: (u16, u16), source: &str, options: &str) -> (VideoFormat, Vec<Made>) {
+    made_of(codec, size, &format!("-f lavfi -i {source}"), options)
+}
+
+/// Samples of any input of ffmpeg, given by its arguments, encoded with `options`.
+pub(crate) fn made_of(
     codec: Codec,
     (width, height): (u16, u16),
-    source: &str,
+    input: &str,
     options: &str,
 ) -> (VideoFormat, Vec<Made>) {
     let tag = if codec == Codec::H265 { "-tag:v hvc1 " } else { "" };
     let arguments = format!(
-        "-v error -nostdin -f lavfi -i {source} {options} {tag}-video_track_timescale 1000000 -use_editlist 0 \
+        "-v error -nostdin {input} {options} {tag}-video_track_timescale 1000000 -use_editlist 0 \
          -movflags empty_moov+default_base_moof+frag_every_frame -f mp4 -"
     );
     let out = Command::new("ffmpeg").args(arguments.split_whitespace()).stdin(Stdio::null()).output();

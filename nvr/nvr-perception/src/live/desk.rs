@@ -10,6 +10,7 @@ use super::queue::{Queue, Queued};
 use nvr_base::VideoFormat;
 use nvr_base::analysis::{CameraNumber, CameraOrder};
 use nvr_base::grid::Grid;
+use nvr_media::decode::BACK_US_MAX;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most cameras.
@@ -19,8 +20,6 @@ pub const CAMERAS_MAX: usize = 1024;
 pub const SAMPLES_UNDUE_MAX: usize = 16;
 /// A camera whose oldest sample has waited longer goes on at its newest key frame, µs.
 pub const LATE_US: i64 = 1_500_000;
-/// A sample that is older than the newest one by more begins a new timeline, µs: no stream shows frames that late.
-pub const BACK_US_MAX: i64 = 1_000_000;
 /// Most questions of plugins that wait for a camera's next frame.
 pub const ASKS_MAX: usize = 64;
 /// Bytes of samples that wait, of all cameras: when they are more, a camera's queue counts as full.

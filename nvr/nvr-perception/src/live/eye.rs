@@ -5,7 +5,7 @@
 //!   thread, so no lock is taken while decoding or detecting.
 //! Leaves to others: whose turn it is (`desk`), sending (`hall`), the step of one picture (`analyse`).
 
-use super::desk::{ASKS_MAX, BACK_US_MAX, Job};
+use super::desk::{ASKS_MAX, Job};
 use super::look::Look;
 use super::mend::Mend;
 use super::pace::Measured;
@@ -17,7 +17,7 @@ use crate::plan::GATE_SIZE;
 use crate::ring::Rings;
 use nvr_base::VideoFormat;
 use nvr_base::analysis::{Analysed, CameraNumber, CameraOrder};
-use nvr_media::decode::{Decoder, Picture, is_disposable};
+use nvr_media::decode::{BACK_US_MAX, Decoder, Picture, is_disposable};
 use nvr_media::failure::Failure;
 use nvr_media::frames::Frame;
 use rustix::time::{ClockId, clock_gettime};

@@ -7,24 +7,35 @@
 //! | the detector looks | because |
 //! |---|---|
 //! | something moves, and [`AFTER_MOTION_US`] after | a new object needs two or three looks to become a track, and one more where it stops |
+//! | something differs from the background, but has not moved for [`STILL_US`], and [`STILL_LOOK_US`] have passed | what stopped stays different until the gate has taken it for background, which takes minutes; a car that parked is not looked at with every frame |
 //! | the light changed, or the gate learns | then the gate knows nothing |
 //! | a track was not seen in the last look, or a detection is no track yet | it is found again, or it is over: waiting tells neither |
 //! | something is followed and [`SECOND_LOOK_US`] have passed | who stands still does not move, and the gate takes what stays for background after a while: a second look confirms it, or ends it after the tracker's 3 s of looking in vain |
 //! | nothing is followed and [`IDLE_LOOK_US`] have passed | something came in while the picture was bad, or so slowly that it never moved |
 
 use crate::gate::Motion;
+use nvr_base::Rect;
 use nvr_base::scene::Scene;
 
 /// Time the detector goes on looking after the last motion, µs.
 pub const AFTER_MOTION_US: i64 = 1_000_000;
+/// What keeps its place for so long has stopped, µs.
+pub const STILL_US: i64 = 1_500_000;
+/// Longest time that what has stopped is not looked at, µs.
+pub const STILL_LOOK_US: i64 = 1_000_000;
+/// Two boxes that overlap by more are one place.
+const SAME_PLACE_IOU: f32 = 0.75;
 /// Longest time that something followed is not looked at, µs.
 pub const SECOND_LOOK_US: i64 = 2_000_000;
 /// Longest time that nothing is looked at, µs.
 pub const IDLE_LOOK_US: i64 = 10_000_000;
 
 /// What the last looks found.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Look {
+    /// Places that differ from the background, and since when none was added or left.
+    places: Vec<Rect>,
+    placed_us: i64,
     moved_us: Option<i64>,
     looked_us: Option<i64>,
     asks: bool,
@@ -33,16 +44,33 @@ pub struct Look {
 impl Look {
     /// Whether the detector looks at the frame at `at_us`.
     pub fn decide(&mut self, at_us: i64, motion: &Motion, is_following: bool) -> bool {
-        if motion.share > 0.0 {
+        let differs = motion.share > 0.0;
+        if differs && !self.has_stopped(at_us, &motion.boxes) {
             self.moved_us = Some(at_us);
         }
         let passed = |since: Option<i64>| since.map_or(i64::MAX, |us| at_us.saturating_sub(us));
-        let rest = if is_following { SECOND_LOOK_US } else { IDLE_LOOK_US };
+        let rest = match (differs, is_following) {
+            (true, _) => STILL_LOOK_US,
+            (false, true) => SECOND_LOOK_US,
+            (false, false) => IDLE_LOOK_US,
+        };
         let (moved, looked) = (passed(self.moved_us), passed(self.looked_us));
         // A time that runs backwards: another timeline.
         let strange = moved < 0 || looked < 0;
         let unsure = motion.learning || motion.light_changed || self.asks || strange;
         unsure || moved <= AFTER_MOTION_US || looked >= rest
+    }
+
+    /// Whether what differs from the background has long been where it is. It is compared with where it was when it was new:
+    /// from picture to picture, nobody who walks moves far.
+    fn has_stopped(&mut self, at_us: i64, boxes: &[Rect]) -> bool {
+        let is_known = |new: &Rect| self.places.iter().any(|old| old.iou(new) > SAME_PLACE_IOU);
+        let since = at_us.saturating_sub(self.placed_us);
+        if boxes.is_empty() || since < 0 || !boxes.iter().all(is_known) {
+            (self.places, self.placed_us) = (boxes.to_vec(), at_us);
+            return false;
+        }
+        since >= STILL_US
     }
 
     /// The detector looked and this is what is followed now.
@@ -59,14 +87,19 @@ mod tests {
     use nvr_base::scene::{Track, TrackId};
     use nvr_base::{Label, Rect};
 
-    /// Frames every 500 ms: `m` moves, `l` learns, `.` does not; the tracks a look finds: `-` none, `o` one that is seen,
+    /// Frames every 500 ms: something moves with `m`, stands with `s`; `l` learns, `.` does not; the tracks a look finds: `-` none, `o` one that is seen,
     /// `u` one that is not, `c` a candidate. Out: `X` where the detector looks.
     fn check(frames: &str, found: char, expected: &str) {
         let mut look = Look::default();
         let mut said = String::new();
         for (at_us, frame) in (0..).step_by(500_000).zip(frames.chars()) {
             let motion = Motion {
-                share: if frame == 'm' { 0.1 } else { 0.0 },
+                share: if matches!(frame, 'm' | 's') { 0.1 } else { 0.0 },
+                boxes: match frame {
+                    'm' => vec![Rect { x: at_us as f32 / 1e7, y: 0.2, w: 0.1, h: 0.3 }],
+                    's' => vec![Rect { x: 0.5, y: 0.2, w: 0.1, h: 0.3 }],
+                    _ => Vec::new(),
+                },
                 learning: frame == 'l',
                 ..Motion::default()
             };
@@ -94,6 +127,9 @@ mod tests {
     fn when_the_detector_looks() {
         check("lll.....m......", '-', "XXX.....XXX....");
         check("lll.....m......", 'o', "XXX...X.XXX...X");
+        check("lll..ssssssss", '-', "XXX..XXXXX.X.");
+        check("lll..mmmmmmmm", '-', "XXX..XXXXXXXX");
+        check("lll..ssssssms", '-', "XXX..XXXXX.XX");
         check("lll.......", 'u', "XXXXXXXXXX");
         check("lll.......", 'c', "XXXXXXXXXX");
         check("........................", '-', "X...................X...");

@@ -54,7 +54,7 @@ fn rates_within_the_budget() {
     check(1000.0, &[(20.0, 2)], &[10.0]);
     check(100.0, &[(5.0, 2), (5.0, 2)], &[2.15, 2.15]);
     // The less urgent one goes when both cannot be served.
-    check(10.0, &[(5.0, 3), (5.0, 1)], &[0.0, 0.32]);
+    check(10.0, &[(5.0, 3), (5.0, 1)], &[0.0, 0.44]);
     check(0.0, &[(5.0, 1)], &[0.0]);
 }
 
@@ -77,11 +77,12 @@ fn what_is_measured_counts() {
     let mut cameras = [camera(10.0, 2)];
     let mut pacer = pacer(100.0);
     let before = planned(&mut pacer, &mut cameras, &[]).first().unwrap().given_fps;
-    let turn = Measured { mpx: 0.23, analysed: true, detected: true, detect_us: 5000, ..Measured::default() };
+    let turn =
+        Measured { mpx: 0.23, analysed: true, detected: true, detect_us: 12_000, ..Measured::default() };
     let faster = planned(&mut pacer, &mut cameras, &vec![turn.clone(); 200]).first().unwrap().given_fps;
     let idle = Measured { detected: false, detect_us: 0, ..turn };
     let quiet = planned(&mut pacer, &mut cameras, &vec![idle; 200]).first().unwrap().given_fps;
-    assert!(before < 4.5 && faster > before * 1.5 && quiet >= 10.0, "{before} {faster} {quiet}");
+    assert!(before < 5.0 && faster > before * 1.5 && quiet >= 10.0, "{before} {faster} {quiet}");
 }
 
 #[test]
@@ -89,7 +90,14 @@ fn threads_that_do_not_keep_up_are_given_less() {
     let mut cameras = [camera(10.0, 2)];
     let mut pacer = pacer(1000.0);
     planned(&mut pacer, &mut cameras, &[]);
-    let turn = |left_out| Measured { analysed: true, left_out, mpx: 0.23, ..Measured::default() };
+    let turn = |left_out| Measured {
+        analysed: true,
+        detected: true,
+        detect_us: 20_000,
+        left_out,
+        mpx: 0.23,
+        ..Measured::default()
+    };
     for _ in 0..20 {
         planned(&mut pacer, &mut cameras, &[turn(3)]);
     }

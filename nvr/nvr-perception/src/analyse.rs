@@ -110,6 +110,11 @@ impl Camera {
         self.tracker.as_ref().is_some_and(|f| f.tracker.is_following())
     }
 
+    /// Results of models that did not fit the limits of their frame.
+    pub fn left_out(&self) -> u64 {
+        self.looks.left_out()
+    }
+
     /// Whether the frame at `at_us` is one to analyse. To be asked once a frame: the answer is yes once a step.
     pub fn due(&mut self, at_us: i64) -> bool {
         self.grid.takes(at_us)

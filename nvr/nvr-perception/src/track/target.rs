@@ -86,6 +86,11 @@ impl Target {
         self.label
     }
 
+    /// Whether all detections called it the same.
+    pub(crate) fn is_unanimous(&self) -> bool {
+        self.votes.len() == 1
+    }
+
     pub(crate) fn class(&self) -> Class {
         Class::of(self.label)
     }

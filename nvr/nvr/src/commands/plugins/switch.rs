@@ -90,6 +90,7 @@ mod tests {
             (vec!["libb.so".into()], vec!["a.toml".into(), "liba.so".into()])
         );
         put("liba.so");
+        put("a.toml");
         assert!(
             move_files(&aside, dir.path(), "a", true).unwrap_err().to_string().contains("is there already")
         );

@@ -35,7 +35,8 @@ use std::time::Duration;
 /// Steps of one seed.
 const STEPS: usize = 1500;
 const CAMERAS: usize = 3;
-const CAPACITY: u64 = 64 << 20;
+/// Enough that only the simulated others fill it: each journal file reserves a quarter of a megabyte.
+const CAPACITY: u64 = 256 << 20;
 /// Pictures are this far apart, µs.
 const FRAME_US: i64 = 200_000;
 /// A span may claim this much more than what cameras sent, µs: the estimated length of a last picture.

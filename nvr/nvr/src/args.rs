@@ -343,6 +343,11 @@ impl Cli {
         T: Into<OsString> + Clone,
     {
         let cli = Self::try_parse_from(args)?;
+        if let Command::Desk(command) = &cli.command
+            && let Some(why) = command.fault()
+        {
+            return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, why));
+        }
         let period = match &cli.command {
             Command::Timeline(TimelineArgs { from: Some(from), to: Some(to), .. }) => Some((*from, *to)),
             Command::Export(ExportArgs { from, to, .. }) => Some((*from, *to)),

@@ -41,11 +41,18 @@ impl DeskCommand {
         };
         from.zip(to)
     }
+
+    /// What is wrong with it as a whole. clap could refuse it itself, and `--config` before the action with it.
+    pub(crate) fn fault(&self) -> Option<&'static str> {
+        let Self::Alerts(AlertsArgs { command: Some(_), list }) = self else { return None };
+        let AlertsListArgs { state, camera, rule, from, to, follow } = list;
+        let lists = state.is_some() || camera.is_some() || rule.is_some() || from.is_some() || to.is_some();
+        (lists || *follow).then_some("options of the list mean nothing for one alert")
+    }
 }
 
 /// `nvr alerts`.
 #[derive(Debug, Clone, Args)]
-#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct AlertsArgs {
     /// What to do with one; the list when absent.
     #[command(subcommand)]
@@ -195,6 +202,7 @@ mod tests {
             "nvr alerts --json --state raised --camera gate --rule quay --from T1 --to T2",
             "nvr alerts --follow --json",
             "nvr alerts take 12-34 --config F --json",
+            "nvr alerts --config F --json take 12-34",
             "nvr alerts reject 12-34 --reason fox",
             "nvr counts --rule count --by hour --from T1",
             "nvr blind --camera gate --json",

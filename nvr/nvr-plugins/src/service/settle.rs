@@ -4,6 +4,7 @@
 //! Leaves to others: what changed (`service`), what a frame brings (`feed`).
 
 use super::armed::{Armed, Change};
+use super::feed::interrupt;
 use super::instance::{Instance, State};
 use super::orders::{Wish, ring_len};
 use super::seat::{Part, Ring};
@@ -123,6 +124,9 @@ impl Service {
             // The successor is busy, or knows nothing yet: it is heard from its next words on.
             if armed.speaker.as_ref() == Some(key) {
                 armed.speaker = None;
+                if let Some(camera) = self.cameras.get(&armed.camera) {
+                    interrupt(rule, &camera.id, &mut armed.open, actions);
+                }
             }
             if let Some(next) = next.filter(|_| !events.is_empty()) {
                 said.push((next.clone(), rule.clone(), events));
@@ -136,11 +140,9 @@ impl Service {
 
     /// A rule is over: its instances end, at once or when they have answered.
     pub(super) fn disarm(&mut self, armed: Armed, actions: &mut Vec<Action>) {
-        if !armed.open.is_empty()
-            && let Some(camera) = self.cameras.get(&armed.camera)
-        {
-            let (rule, camera) = (armed.rule.id.clone(), camera.id.clone());
-            actions.push(Action::Say(Saying::Interrupted { rule, camera }));
+        let mut open = armed.open;
+        if let Some(camera) = self.cameras.get(&armed.camera) {
+            interrupt(&armed.rule.id, &camera.id, &mut open, actions);
         }
         for instance in armed.instances {
             let Some(seat) = self.seats.get_mut(&instance.worker) else { continue };

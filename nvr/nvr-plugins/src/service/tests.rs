@@ -240,6 +240,16 @@ fn a_warm_successor_stands_in_for_one_that_died() {
     assert_eq!(rig.step(Event::CutOver(key(2))), [""; 0]);
     rig.frame(1);
     assert_eq!(rig.says(2, 1, Phase::End, 7), ["one-a End 1"]);
+    // One that is busy just then says anew what it has open: nobody can tell whether it is the same.
+    assert_eq!(rig.says(2, 1, Phase::Begin, 8), ["one-a Begin 2"]);
+    rig.done(2, 1);
+    rig.take(3);
+    rig.step(Event::Warm(key(3)));
+    rig.created(3, 1);
+    rig.frame(1);
+    rig.says(3, 1, Phase::Begin, 8);
+    let ended = rig.step(Event::WorkerEnded(key(2)));
+    assert_eq!(ended, ["one-a interrupted", "one-a Begin 3"]);
 }
 
 #[test]

@@ -14,6 +14,9 @@ use crate::rule_config::unknown_key;
 use nvr_base::analysis::{RINGS_MAX, RingNumber};
 use nvr_base::schedule;
 
+/// Most instances that a worker is asked to make at a time: its socket holds no thousand rules.
+const CREATING_MAX: usize = 16;
+
 impl Service {
     pub(super) fn settle(&mut self, now_ms: u64, actions: &mut Vec<Action>) {
         self.is_dirty = false;
@@ -35,10 +38,16 @@ impl Service {
     fn make_instances(&mut self, actions: &mut Vec<Action>) {
         for (key, seat) in self.seats.iter_mut().filter(|(_, s)| s.is_fed()) {
             let id = seat.plugin.id.clone();
+            let is_asked = |i: &&Instance| i.worker == *key && i.state == State::Creating;
+            let mut asked = self.rules.values().flat_map(|a| &a.instances).filter(is_asked).count();
             for armed in self.rules.values_mut().filter(|a| a.rule.situation.as_str() == id) {
+                if asked >= CREATING_MAX {
+                    break;
+                }
                 if armed.instances.iter().any(|i| i.worker == *key) {
                     continue;
                 }
+                asked += 1;
                 let number = seat.next_instance(&armed.rule.id);
                 let mut instance = Instance::new(key.clone(), number);
                 match unknown_key(&armed.rule, &seat.plugin.schema) {

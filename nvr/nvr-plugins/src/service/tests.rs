@@ -303,6 +303,18 @@ fn missing_and_refusing_plugins() {
 }
 
 #[test]
+fn a_worker_is_asked_for_a_few_instances_at_a_time() {
+    let rule = |n| format!("[[rule]]\nid = \"one-{n:03}\"\nsituation = \"zone-entry\"\n");
+    let mut rig = Rig::new(&(0..40).map(rule).collect::<String>());
+    let asked = |words: Vec<String>| words.iter().filter(|w| w.starts_with("create")).count();
+    let first = rig.serve(1);
+    assert_eq!(asked(first), 16);
+    let rest: Vec<usize> = (1..=40).map(|n| asked(rig.created(1, n))).collect();
+    assert_eq!(rest.iter().sum::<usize>(), 24);
+    assert!(rest.iter().all(|n| *n <= 1), "{rest:?}");
+}
+
+#[test]
 fn changed_rules_touch_only_what_changed() {
     let mut rig = Rig::new(&format!("{ONE}{TWO}"));
     assert_eq!(rig.serve(1), ["create 1/1", "create 1/2"]);

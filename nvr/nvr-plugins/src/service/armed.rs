@@ -234,10 +234,7 @@ impl Armed {
         let (rule, camera) = (self.rule.id.clone(), camera.id.clone());
         if !matches!(reason, None | Some(BlindReason::RateBelowNeed)) {
             self.instances.iter_mut().for_each(|i| i.is_stale |= i.has_seen);
-            if !self.open.is_empty() {
-                self.open.clear();
-                actions.push(Action::Say(Saying::Interrupted { rule: rule.clone(), camera: camera.clone() }));
-            }
+            super::feed::interrupt(&rule, &camera, &mut self.open, actions);
         }
         self.was_served |= reason.is_none();
         self.said = Some(reason);

@@ -251,7 +251,7 @@ impl Service {
 }
 
 /// What is open is over.
-fn interrupt(
+pub(super) fn interrupt(
     rule: &str,
     camera: &nvr_base::CameraId,
     open: &mut std::collections::BTreeSet<u64>,

@@ -4,6 +4,7 @@
 //! Leaves to others: what changed (`service`), what a frame brings (`feed`).
 
 use super::armed::{Armed, Change};
+use super::feed::interrupt;
 use super::instance::{Instance, State};
 use super::orders::{Wish, ring_len};
 use super::seat::{Part, Ring};
@@ -12,6 +13,9 @@ use crate::protocol::{InstanceId, Needs};
 use crate::rule_config::unknown_key;
 use nvr_base::analysis::{RINGS_MAX, RingNumber};
 use nvr_base::schedule;
+
+/// Most instances that a worker is asked to make at a time: its socket holds no thousand rules.
+const CREATING_MAX: usize = 16;
 
 impl Service {
     pub(super) fn settle(&mut self, now_ms: u64, actions: &mut Vec<Action>) {
@@ -34,10 +38,16 @@ impl Service {
     fn make_instances(&mut self, actions: &mut Vec<Action>) {
         for (key, seat) in self.seats.iter_mut().filter(|(_, s)| s.is_fed()) {
             let id = seat.plugin.id.clone();
+            let is_asked = |i: &&Instance| i.worker == *key && i.state == State::Creating;
+            let mut asked = self.rules.values().flat_map(|a| &a.instances).filter(is_asked).count();
             for armed in self.rules.values_mut().filter(|a| a.rule.situation.as_str() == id) {
+                if asked >= CREATING_MAX {
+                    break;
+                }
                 if armed.instances.iter().any(|i| i.worker == *key) {
                     continue;
                 }
+                asked += 1;
                 let number = seat.next_instance(&armed.rule.id);
                 let mut instance = Instance::new(key.clone(), number);
                 match unknown_key(&armed.rule, &seat.plugin.schema) {
@@ -123,6 +133,9 @@ impl Service {
             // The successor is busy, or knows nothing yet: it is heard from its next words on.
             if armed.speaker.as_ref() == Some(key) {
                 armed.speaker = None;
+                if let Some(camera) = self.cameras.get(&armed.camera) {
+                    interrupt(rule, &camera.id, &mut armed.open, actions);
+                }
             }
             if let Some(next) = next.filter(|_| !events.is_empty()) {
                 said.push((next.clone(), rule.clone(), events));
@@ -136,11 +149,9 @@ impl Service {
 
     /// A rule is over: its instances end, at once or when they have answered.
     pub(super) fn disarm(&mut self, armed: Armed, actions: &mut Vec<Action>) {
-        if !armed.open.is_empty()
-            && let Some(camera) = self.cameras.get(&armed.camera)
-        {
-            let (rule, camera) = (armed.rule.id.clone(), camera.id.clone());
-            actions.push(Action::Say(Saying::Interrupted { rule, camera }));
+        let mut open = armed.open;
+        if let Some(camera) = self.cameras.get(&armed.camera) {
+            interrupt(&armed.rule.id, &camera.id, &mut open, actions);
         }
         for instance in armed.instances {
             let Some(seat) = self.seats.get_mut(&instance.worker) else { continue };

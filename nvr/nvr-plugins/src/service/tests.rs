@@ -240,6 +240,16 @@ fn a_warm_successor_stands_in_for_one_that_died() {
     assert_eq!(rig.step(Event::CutOver(key(2))), [""; 0]);
     rig.frame(1);
     assert_eq!(rig.says(2, 1, Phase::End, 7), ["one-a End 1"]);
+    // One that is busy just then says anew what it has open: nobody can tell whether it is the same.
+    assert_eq!(rig.says(2, 1, Phase::Begin, 8), ["one-a Begin 2"]);
+    rig.done(2, 1);
+    rig.take(3);
+    rig.step(Event::Warm(key(3)));
+    rig.created(3, 1);
+    rig.frame(1);
+    rig.says(3, 1, Phase::Begin, 8);
+    let ended = rig.step(Event::WorkerEnded(key(2)));
+    assert_eq!(ended, ["one-a interrupted", "one-a Begin 3"]);
 }
 
 #[test]
@@ -290,6 +300,18 @@ fn missing_and_refusing_plugins() {
     assert_eq!(unknown.len(), 2, "{unknown:?}");
     assert!(unknown[0].contains("`strange` (line 4) is no key"), "{unknown:?}");
     assert_eq!(rig.arm(&format!("{ONE}own = 1\n")), ["create 1/3", "one-a starting"]);
+}
+
+#[test]
+fn a_worker_is_asked_for_a_few_instances_at_a_time() {
+    let rule = |n| format!("[[rule]]\nid = \"one-{n:03}\"\nsituation = \"zone-entry\"\n");
+    let mut rig = Rig::new(&(0..40).map(rule).collect::<String>());
+    let asked = |words: Vec<String>| words.iter().filter(|w| w.starts_with("create")).count();
+    let first = rig.serve(1);
+    assert_eq!(asked(first), 16);
+    let rest: Vec<usize> = (1..=40).map(|n| asked(rig.created(1, n))).collect();
+    assert_eq!(rest.iter().sum::<usize>(), 24);
+    assert!(rest.iter().all(|n| *n <= 1), "{rest:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 /*
  * What every plugin of the zoo shares: a detector that works, with hooks where one of them misbehaves.
- * A plugin defines the hooks it wants (AT_LOAD, AT_INIT, AT_CREATE, AT_PROCESS, AT_STOP, AT_DESTROY), then includes this.
+ * A plugin defines the hooks it wants (AT_LOAD, AT_INIT, AT_CREATE, AT_PROCESS, AT_STOP, AT_DESTROY) or MORE_NEEDS, then includes this.
  */
 #include "nvr_plugin.h"
 
@@ -28,6 +28,9 @@
 #ifndef PLUGIN_ID
 #define PLUGIN_ID "zone-entry"
 #endif
+#ifndef MORE_NEEDS
+#define MORE_NEEDS
+#endif
 #ifndef EVENT_TYPE
 #define EVENT_TYPE NVR_EVENT_ZONE_ENTRY
 #endif
@@ -51,7 +54,7 @@ static nvr_status_t zoo_say(const nvr_host_t *host, const nvr_input_t *input, in
     return host->emit(host->ctx, &event);
 }
 
-static const nvr_needs_t zoo_needs = { .labels = { { 1, 0 } }, .fps = 5.0f, .fps_min = 1.0f };
+static const nvr_needs_t zoo_needs = { .labels = { { 1, 0 } }, .fps = 5.0f, .fps_min = 1.0f, MORE_NEEDS };
 static const nvr_event_type_t zoo_types[] = { EVENT_TYPE };
 static const nvr_descriptor_t zoo_descriptor = {
     .id = { PLUGIN_ID, sizeof(PLUGIN_ID) - 1 },

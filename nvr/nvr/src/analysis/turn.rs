@@ -69,6 +69,8 @@ pub(super) struct Turn {
     pub(super) why: Option<String>,
     rings: BTreeMap<RingNumber, WorkerKey>,
     events: VecDeque<Event>,
+    /// The last tick has shown the state.
+    is_shown: bool,
 }
 
 pub(super) fn held(line: &Mutex<Line>) -> MutexGuard<'_, Line> {
@@ -90,6 +92,7 @@ impl Turn {
             why: None,
             rings: BTreeMap::new(),
             events: VecDeque::new(),
+            is_shown: false,
         }
     }
 
@@ -156,8 +159,12 @@ impl Turn {
                 self.supervise(supervision::Event::Failed(why));
             }
         }
-        let shown = state::report(self);
-        *self.parts.shown.lock().unwrap_or_else(PoisonError::into_inner) = shown;
+        // Every other time is often enough for a reader.
+        self.is_shown = !self.is_shown;
+        if self.is_shown {
+            let shown = state::report(self);
+            *self.parts.shown.lock().unwrap_or_else(PoisonError::into_inner) = shown;
+        }
     }
 
     fn end(mut self) {

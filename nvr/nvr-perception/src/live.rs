@@ -27,7 +27,7 @@ use hall::Hall;
 use nvr_base::analysis::{CameraNumber, RING_LEN_MAX};
 use nvr_base::media_channel::{ChannelError, MediaChannel};
 use nvr_base::media_protocol::{Layer, LayerKind, LayerState, MESSAGE_LEN_MAX, bounded_text};
-use nvr_base::perceive_protocol::{FromPerceive, LiveOrder, Rate, ToPerceive, receive_to_perceive};
+use nvr_base::perceive_protocol::{FromPerceive, LiveOrder, ToPerceive, receive_to_perceive};
 use nvr_media::failure::Failure;
 use nvr_media::{decode, sandbox};
 use pace::Pacer;
@@ -238,7 +238,7 @@ fn tick(hall: &Hall) -> Result<(), LiveError> {
     });
     counters.frames_dropped = hall.rings.dropped();
     for some in rates.chunks(RATES_MAX) {
-        hall.channel.send(&FromPerceive::Rates(some.iter().copied().collect::<Vec<Rate>>()))?;
+        hall.channel.send(&FromPerceive::Rates(some.to_vec()))?;
     }
     hall.channel.send(&FromPerceive::Counters(counters))?;
     Ok(())

@@ -19,7 +19,7 @@ use super::check;
 use crate::args::{Cli, ReplayArgs};
 use crate::terminal::complain;
 use anyhow::{Context, bail};
-use detectors::Detectors;
+use detectors::{Answers, Detectors};
 use interrupt::Interrupt;
 use nvr_base::analysis::Analysed;
 use nvr_base::config::{Severity, parse_rules};
@@ -82,7 +82,12 @@ fn replay(cli: &Cli, args: &ReplayArgs, interrupt: &Interrupt) -> anyhow::Result
                 detectors.ring(number, fd.as_fd(), len)?;
             }
             FromPerceive::Analysed(analysed) => {
-                take(&analysed, args.start, &mut detectors, &perceive, &mut report)?;
+                let answers = give(&analysed, args.start, &mut detectors, &perceive)?;
+                if answers.events.is_empty() {
+                    report.take(&answers)?;
+                } else {
+                    progress.aside(|| report.take(&answers))?;
+                }
                 progress.at(analysed.scene.at_us);
             }
             FromPerceive::End(summary) => {
@@ -98,14 +103,13 @@ fn replay(cli: &Cli, args: &ReplayArgs, interrupt: &Interrupt) -> anyhow::Result
     }
 }
 
-/// One frame: to the plugins, their answers to the report, its memory and what they ask for back to perception.
-fn take(
+/// One frame: to the plugins; its memory, and what they ask for, back to perception.
+fn give(
     analysed: &Analysed,
     start: Option<Utc>,
     detectors: &mut Detectors,
     perceive: &Perceive,
-    report: &mut Report<'_>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Answers> {
     let answers = detectors.offer(analysed, start)?;
     for delivered in &analysed.frames {
         let order = detectors.order.frames.get(usize::from(delivered.order)).context("a frame for nobody")?;
@@ -114,7 +118,7 @@ fn take(
     for (order, tracks) in &answers.asks {
         perceive.tell(&ToPerceive::Ask { camera: 0, order: *order, tracks: tracks.clone() })?;
     }
-    report.take(&answers)
+    Ok(answers)
 }
 
 /// Says what cannot be held to.

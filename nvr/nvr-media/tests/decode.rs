@@ -89,7 +89,7 @@ fn a_hole_waits_for_the_next_key_frame() {
     assert_eq!(after, (10..20).map(|n| n * 100_000).collect::<Vec<i64>>());
     // Time runs back, without a word: another timeline, from a key frame on.
     let times = |shown: Vec<(i64, usize, usize)>| shown.iter().map(|(at, ..)| *at).collect::<Vec<_>>();
-    assert_eq!(times(shown(&mut decoder, &samples[1..4])), [0_i64; 0]);
+    assert!(shown(&mut decoder, &samples[1..4]).is_empty());
     assert_eq!(times(shown(&mut decoder, &samples[..3])), [0, 100_000, 200_000]);
     // And on by an hour.
     let later: Vec<Made> =

@@ -87,7 +87,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             let len = sample.data.len() as u32;
             let message = ToPerceive::Sample { camera, at_us, wall_us: at_us, key: sample.key, len };
             match channel.try_send_data(&message, &sample.data) {
-                Ok(()) => drop(sent.insert((camera, at_us), Instant::now())),
+                Ok(()) => {
+                    sent.insert((camera, at_us), Instant::now());
+                }
                 Err(ChannelError::WouldBlock) => refused += 1,
                 Err(why) => return Err(why.into()),
             }

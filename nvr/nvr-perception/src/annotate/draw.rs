@@ -127,7 +127,7 @@ impl Pen<'_> {
     /// An arrow from `from` along `towards`.
     fn arrow(&mut self, from: Point, towards: (f32, f32)) {
         let length = towards.0.hypot(towards.1);
-        if !(length > 0.0) {
+        if length.is_nan() || length <= 0.0 {
             return;
         }
         let thick = self.style.thick as f32;

@@ -115,7 +115,8 @@ pub enum ToPerceive {
         /// Where it lay.
         offset: u64,
     },
-    /// A plugin asks for crops of these tracks of the camera's next frame.
+    /// A plugin asks for crops of these tracks of the camera's next frame. In a replay it is said of every model that can be
+    /// asked, after every frame, be it of no tracks: the child waits for it.
     Ask {
         /// Whose.
         camera: CameraNumber,

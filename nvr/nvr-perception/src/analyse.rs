@@ -16,6 +16,7 @@ use crate::track::{Tracker, TrackerConfig};
 use nvr_base::analysis::{
     Analysed, CameraNumber, CameraOrder, Delivered, FrameFormat, FrameOrder, FrameRef, RingNumber,
 };
+use nvr_base::geometry::Rect;
 use nvr_base::grid::Grid;
 use nvr_base::scene::{Scene, TrackId};
 use nvr_media::failure::Failure;
@@ -32,6 +33,9 @@ pub enum AnalyseError {
     #[error(transparent)]
     Model(#[from] ModelError),
 }
+
+/// Format and size of a picture.
+type Kind = (FrameFormat, (u32, u32));
 
 /// The analysis of one camera: all that it remembers from frame to frame.
 #[derive(Debug)]
@@ -104,6 +108,11 @@ impl Camera {
     /// Whether a detector has reason to look although nothing moves: something is followed.
     pub fn is_following(&self) -> bool {
         self.tracker.as_ref().is_some_and(|f| f.tracker.is_following())
+    }
+
+    /// Results of models that did not fit the limits of their frame.
+    pub fn left_out(&self) -> u64 {
+        self.looks.left_out()
     }
 
     /// Whether the frame at `at_us` is one to analyse. To be asked once a frame: the answer is yes once a step.
@@ -181,6 +190,9 @@ impl Camera {
             scene
         };
         ended.append(&mut scene.ended);
+        for track in &mut scene.tracks {
+            track.rect = in_picture(track.rect);
+        }
         Ok(Scene { ended, ..scene })
     }
 
@@ -194,7 +206,7 @@ impl Camera {
         let began = Instant::now();
         let mut delivered = Vec::new();
         // Plugins that want the same picture get copies of one.
-        let mut made: Vec<((FrameFormat, (u32, u32)), Vec<u8>)> = Vec::new();
+        let mut made: Vec<(Kind, Vec<u8>)> = Vec::new();
         for (number, (order, grid)) in self.order.frames.iter().zip(&mut self.frames).enumerate() {
             if !grid.takes(frame.at_us) {
                 continue;
@@ -247,6 +259,13 @@ fn full_range(mut luma: Vec<u8>, is_full: bool) -> Vec<u8> {
         }
     }
     luma
+}
+
+/// The part of a box that is in the picture: what leaves it is followed beyond the edge, and the contract with plugins
+/// knows nothing there.
+fn in_picture(rect: Rect) -> Rect {
+    let (x, y) = (rect.x.clamp(0.0, 1.0), rect.y.clamp(0.0, 1.0));
+    Rect { x, y, w: rect.right().clamp(0.0, 1.0) - x, h: rect.bottom().clamp(0.0, 1.0) - y }
 }
 
 fn picture(frame: &Frame) -> (u32, u32) {

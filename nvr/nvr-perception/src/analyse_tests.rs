@@ -112,3 +112,14 @@ fn rates_and_full_rings() {
     }
     assert_eq!(rings.dropped(), 2);
 }
+
+#[test]
+fn boxes_end_at_the_edge() {
+    let check = |from: [f32; 4], to: [f32; 4]| {
+        let rect = |[x, y, w, h]: [f32; 4]| Rect { x, y, w, h };
+        assert_eq!(in_picture(rect(from)), rect(to));
+    };
+    check([0.25, 0.25, 0.5, 0.5], [0.25, 0.25, 0.5, 0.5]);
+    check([-0.25, 0.75, 0.5, 0.5], [0.0, 0.75, 0.25, 0.25]);
+    check([1.5, -1.0, 0.5, 0.5], [1.0, 0.0, 0.0, 0.0]);
+}

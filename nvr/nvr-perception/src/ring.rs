@@ -271,6 +271,9 @@ mod tests {
         assert!(rings.fit(&[(3, 1024), (3, 1024)]) && !rings.fit(&[(3, 1024), (3, 1025)]));
         assert_eq!((rings.put(3, &[0; 3000]), rings.put(9, &frame)), (None, None));
         assert_eq!(rings.dropped(), 2);
+        // What the worker insists on.
+        let seals = rustix::fs::fcntl_get_seals(&fd).unwrap();
+        assert!(seals.contains(SealFlags::SHRINK | SealFlags::GROW | SealFlags::FUTURE_WRITE));
         let mut got = vec![0; 1000];
         rustix::io::pread(&fd, &mut got, 1024).unwrap();
         assert_eq!(got, frame);

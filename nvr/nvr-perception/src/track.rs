@@ -49,9 +49,13 @@ pub struct TrackerConfig {
     pub score_candidate: f32,
     /// Score that at least one detection of a candidate must have before it is a track.
     pub score_new: f32,
+    /// Score from which two detections of one name in frames that follow each other need no third to confirm a track: what
+    /// is near and fast is in the picture for half a second, and a plugin knows it only once it is confirmed.
+    pub score_pair: f32,
     /// Two detections in frames that follow each other confirm a track when these seconds lie between them, three in at
-    /// most six frames always do. So a track is confirmed 0.2 s after its first detection at 10 frames a second, 0.4 s at
-    /// 5, one frame later at 3 and below; it then says that it was first seen at its first detection.
+    /// most six frames always do. So a track is confirmed one frame after its first detection when both are strong, else
+    /// 0.2 s after it at 10 frames a second, 0.4 s at 5, one frame later at 3 and below; it then says that it was first
+    /// seen at its first detection.
     pub confirm_s: f32,
     /// Seconds of looking in vain after which a track is over.
     pub lost_s: f32,
@@ -65,6 +69,7 @@ impl Default for TrackerConfig {
             score_unsure: 0.15,
             score_candidate: 0.25,
             score_new: 0.45,
+            score_pair: 0.6,
             confirm_s: 0.3,
             lost_s: 3.0,
         }
@@ -278,7 +283,8 @@ impl Tracker {
             let long = target.last_seen_us - target.first_seen_us >= confirm_us;
             // Seen in half the frames at least: noise that comes back now and then is not.
             let steady = target.hits.saturating_mul(2) >= target.steps;
-            let pair = target.hits == 2 && target.steps == 2 && long;
+            let strong = target.score_least >= self.config.score_pair && target.is_unanimous();
+            let pair = target.hits == 2 && target.steps == 2 && (long || strong);
             let sure = target.score_best >= self.config.score_new;
             if sure && steady && (target.hits >= 3 || pair) {
                 self.last_id += 1;

@@ -154,7 +154,7 @@ mod tests {
         check(LooksAt::Frame, 5.0, &people, &[], &[&[0], &[], &[0], &[], &[0]]);
         // One a frame: they take turns.
         check(LooksAt::Crops, 10.0, &people, &[], &[&[1], &[2], &[3], &[1]]);
-        check(LooksAt::Crops, 30.0, &people, &[], &[&[1], &[2, 3, 1], &[2, 3, 1]]);
+        check(LooksAt::Crops, 30.0, &people, &[], &[&[1], &[2, 3, 1], &[1, 2, 3]]);
         check(LooksAt::Crops, 5.0, &people, &[], &[&[1], &[], &[2], &[], &[3]]);
         let others =
             [(1, Label::CAR, 0.9, true), (2, Label::PERSON, 0.4, true), (3, Label::PERSON, 0.9, false)];

@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn crops() {
-        check((100, 50), [0.2, 0.2, 0.2, 0.2], (18, 8, 24, 14)); // 20..40 and 10..20, two pixels more, from even ones
+        check((100, 50), [0.2, 0.2, 0.2, 0.2], (18, 8, 24, 13)); // 20..40 and 10..20, a tenth more, from even pixels
         check((100, 50), [0.0, 0.0, 1.0, 1.0], (0, 0, 100, 50));
         check((100, 50), [0.9, 0.8, 0.5, 0.5], (84, 36, 16, 14)); // cut at the edge
         check((101, 51), [0.99, 0.99, 0.01, 0.01], (92, 42, 9, 9)); // never too small

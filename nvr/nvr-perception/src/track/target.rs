@@ -36,8 +36,9 @@ pub(crate) struct Target {
     pub(crate) id: Option<TrackId>,
     pub(crate) filter: Filter,
     pub(crate) score: f32,
-    /// The best score so far.
+    /// The best score so far, and the least.
     pub(crate) score_best: f32,
+    pub(crate) score_least: f32,
     pub(crate) first_seen_us: i64,
     pub(crate) last_seen_us: i64,
     pub(crate) observed: bool,
@@ -65,6 +66,7 @@ impl Target {
             filter,
             score: seen.detection.score,
             score_best: seen.detection.score,
+            score_least: seen.detection.score,
             first_seen_us: at_us,
             last_seen_us: at_us,
             observed: true,
@@ -82,6 +84,11 @@ impl Target {
     /// What most of its detections called it, the surer ones and the later ones counting more.
     pub(crate) fn label(&self) -> Label {
         self.label
+    }
+
+    /// Whether all detections called it the same.
+    pub(crate) fn is_unanimous(&self) -> bool {
+        self.votes.len() == 1
     }
 
     pub(crate) fn class(&self) -> Class {
@@ -113,6 +120,7 @@ impl Target {
         self.anchor = self.filter.clone();
         self.score = seen.detection.score;
         self.score_best = self.score_best.max(self.score);
+        self.score_least = self.score_least.min(self.score);
         self.last_seen_us = at_us;
         self.observed = true;
         self.lost_s = 0.0;

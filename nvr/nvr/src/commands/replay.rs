@@ -21,7 +21,7 @@ use crate::args::{Cli, ReplayArgs};
 use crate::terminal::complain;
 use annotate::Annotation;
 use anyhow::{Context, bail};
-use detectors::Detectors;
+use detectors::{Answers, Detectors};
 use interrupt::Interrupt;
 use nvr_base::analysis::Analysed;
 use nvr_base::config::{Severity, parse_rules};
@@ -85,7 +85,12 @@ fn replay(cli: &Cli, args: &ReplayArgs, interrupt: &Interrupt) -> anyhow::Result
                 detectors.ring(number, fd.as_fd(), len)?;
             }
             FromPerceive::Analysed(analysed) => {
-                take(&analysed, args.start, &mut detectors, &perceive, &mut report)?;
+                let answers = give(&analysed, args.start, &mut detectors, &perceive)?;
+                if answers.events.is_empty() {
+                    report.take(&answers)?;
+                } else {
+                    progress.aside(|| report.take(&answers))?;
+                }
                 if let Some(annotation) = &mut annotation {
                     annotation.frame(&analysed.scene, report.open(), report.counted())?;
                 }
@@ -105,14 +110,13 @@ fn replay(cli: &Cli, args: &ReplayArgs, interrupt: &Interrupt) -> anyhow::Result
     }
 }
 
-/// One frame: to the plugins, their answers to the report, its memory and what they ask for back to perception.
-fn take(
+/// One frame: to the plugins; its memory, and what they ask for, back to perception.
+fn give(
     analysed: &Analysed,
     start: Option<Utc>,
     detectors: &mut Detectors,
     perceive: &Perceive,
-    report: &mut Report<'_>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Answers> {
     let answers = detectors.offer(analysed, start)?;
     for delivered in &analysed.frames {
         let order = detectors.order.frames.get(usize::from(delivered.order)).context("a frame for nobody")?;
@@ -121,7 +125,7 @@ fn take(
     for (order, tracks) in &answers.asks {
         perceive.tell(&ToPerceive::Ask { camera: 0, order: *order, tracks: tracks.clone() })?;
     }
-    report.take(&answers)
+    Ok(answers)
 }
 
 /// Says what cannot be held to.

@@ -123,8 +123,20 @@ impl Detectors {
         plugin.worker.ring(fd, len).with_context(|| format!("plugin `{}`", plugin.id))
     }
 
-    /// Says what instances did not get, should that be.
+    /// Says what instances did not get and what they said in vain, should that be.
     pub(super) fn complain(&self) {
+        for plugin in &self.plugins {
+            let c = plugin.worker.counters();
+            let refused = [c.refused_limit, c.refused_type, c.refused_value];
+            if refused != [0; 3] {
+                let [limit, kind, value] = refused;
+                complain(&format!(
+                    "plugin `{}` said what it may not, which was refused: {limit} over the limit of a call, {kind} of types \
+                     it does not declare, {value} with impossible values",
+                    plugin.id
+                ));
+            }
+        }
         let left_out: u64 = self.instances.iter().map(|i| i.feed.left_out()).sum();
         if left_out > 0 {
             complain(&format!("{left_out} results of models or ends of tracks did not fit an input"));

@@ -236,13 +236,11 @@ impl Drop for PictureWriter {
     }
 }
 
-/// Parsers lose how long a picture is shown. The next one's time says it, but for the last: without a length a player
-/// leaves it out.
+/// With no rate, x264's headers count in nanoseconds and the parser takes one for a picture's length. The next one's time
+/// puts that right, but for the last: without a length players leave it out.
 fn last_as_long_as_the_one_before(track: &gst::Pad, shown_us: Arc<AtomicU64>) {
     track.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-        if let Some(gst::PadProbeData::Buffer(buffer)) = &mut info.data
-            && buffer.duration().is_none_or(|duration| duration.is_zero())
-        {
+        if let Some(gst::PadProbeData::Buffer(buffer)) = &mut info.data {
             let shown = gst::ClockTime::from_useconds(shown_us.load(Ordering::Relaxed));
             buffer.make_mut().set_duration(shown);
         }

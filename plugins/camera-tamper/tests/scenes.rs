@@ -133,7 +133,7 @@ fn covered_after_turned_is_one_alert() {
 fn set_anew_is_the_scene_after_an_hour() {
     let away = |t: f64, x, y| if t >= 60.0 { elsewhere(x, y) } else { street(x, y) };
     let script = noisy_film(3_700.0, 0.0, away).fps(1);
-    let expected = ["80.0 begin camera-turned #1", "3663.0 end camera-turned #1 80.0..3660.0"];
+    let expected = ["80.0 begin camera-turned #1", "3661.0 end camera-turned #1 80.0..3658.0"];
     expect(FIELD, &script, &expected);
 }
 

@@ -29,7 +29,7 @@ fn against_it() {
 fn with_it() {
     let down = Script::new(9.0).car(1, &[(0.0, 0.3, 0.15), (8.0, 0.3, 0.95)]);
     expect(DOWN, &down, &[]);
-    expect(r#"{"allowed_direction":[0,-1]}"#, &down, &["3.0 begin wrong-way #1 label=car"]);
+    expect(r#"{"allowed_direction":[0,-1]}"#, &down, &["3.1 begin wrong-way #1 label=car"]);
 }
 
 #[test]

@@ -14,9 +14,10 @@ pub(crate) const SCHEMA: &str = r#"{"type":"object","properties":{
 
 /// Field default of the time, seconds: a lorry that passes or manoeuvres is gone before.
 const DWELL_S: f64 = 20.0;
-/// Between what may park before a camera (60 % of the picture) and what chance leaves of another scene (90 % lost).
+/// Between what may park before a camera (over 60 % of real film: 0.58 to 0.74 lost; dense crowds: up to 0.62) and what
+/// chance leaves of another scene (0.81 to 1). A turn by less than a quarter of the picture may stay below.
 const LOST_SHARE: f32 = 0.8;
-/// A lamp or infra-red light costs a cheap lens a third of its sharpness; a hand on the ring costs most of it.
+/// Real film keeps 0.7 and more whatever happens in it; a blur of 1/200 of the picture's width leaves 0.4 to 0.55.
 const SHARPNESS_SHARE: f32 = 0.55;
 
 #[derive(Debug, Deserialize)]

@@ -25,6 +25,8 @@ const SHAKE_PART: usize = 40;
 const KEPT_WELL: f32 = 0.7;
 /// The outermost cells are not looked at: black borders stand still whatever is before the lens.
 const MARGIN_CELLS: usize = 2;
+/// The edge of a mask stands whatever is before the lens: it is seen so many cells away.
+const MASK_CELLS: usize = 3;
 /// An edge that always stands is at least so long, squared: nothing is measured elsewhere.
 const STANDS: f32 = 0.1;
 
@@ -93,8 +95,11 @@ pub(crate) struct Reference {
     rows: usize,
     /// Mean of the edges of each cell.
     edges: Vec<(f32, f32)>,
-    /// Whether a cell is watched.
+    /// Whether a cell is to be watched, and is: not near a mask.
+    wanted: Vec<bool>,
     watched: Vec<bool>,
+    /// What has been masked from the first sight on.
+    masked: Option<Vec<bool>>,
     /// Usual sharpness of each block.
     sharpness: [Option<f32>; BLOCKS],
     /// Usual strength of each block.
@@ -107,14 +112,18 @@ impl Reference {
     pub(crate) fn new(columns: usize, rows: usize, watched: impl Fn(f32, f32) -> bool) -> Self {
         let middle = |n: usize, of: usize| (n as f32 + 0.5) / of.max(1) as f32;
         let inner = |n: usize, of: usize| (MARGIN_CELLS..of.saturating_sub(MARGIN_CELLS)).contains(&n);
-        let watched = (0..columns * rows).map(|n| (n % columns.max(1), n / columns.max(1))).map(|(x, y)| {
+        let at = |n: usize| (n % columns.max(1), n / columns.max(1));
+        let is_wanted = |(x, y): (usize, usize)| {
             inner(x, columns) && inner(y, rows) && watched(middle(x, columns), middle(y, rows))
-        });
+        };
+        let wanted: Vec<bool> = (0..columns * rows).map(at).map(is_wanted).collect();
         Self {
             columns,
             rows,
             edges: vec![(0.0, 0.0); columns * rows],
-            watched: watched.collect(),
+            watched: wanted.clone(),
+            wanted,
+            masked: None,
             sharpness: [None; BLOCKS],
             strength: [0.0; BLOCKS],
             learnt_s: 0.0,
@@ -134,6 +143,7 @@ impl Reference {
     /// Takes a sight in that stands for `span_s` seconds. The first counts whole, then each as much as those before, and
     /// once the scene is known for [`FOLLOW_S`] the old fades with that time.
     pub(crate) fn learn(&mut self, sight: &Sight, span_s: f32) {
+        self.learn_masks(sight);
         let known_s = self.learnt_s.min(FOLLOW_S);
         let share = if known_s > 0.0 { (span_s / (known_s + span_s)).min(1.0) } else { 1.0 };
         for (edge, cell) in self.edges.iter_mut().zip(&sight.cells) {
@@ -151,6 +161,28 @@ impl Reference {
             }
         }
         self.learnt_s += span_s.max(f32::MIN_POSITIVE);
+    }
+
+    /// What is still masked, and what is watched for that.
+    fn learn_masks(&mut self, sight: &Sight) {
+        let mut changed = self.masked.is_none();
+        let masked = self.masked.get_or_insert_with(|| sight.cells.iter().map(|c| c.masked).collect());
+        for (masked, cell) in masked.iter_mut().zip(&sight.cells) {
+            changed |= *masked && !cell.masked;
+            *masked &= cell.masked;
+        }
+        if !changed {
+            return;
+        }
+        self.watched.clone_from(&self.wanted);
+        let near = |n: usize, of: usize| n.saturating_sub(MASK_CELLS)..(n + MASK_CELLS + 1).min(of);
+        for (n, _) in masked.iter().enumerate().filter(|(_, m)| **m) {
+            let cells = near(n % self.columns, self.columns);
+            for row in near(n / self.columns, self.rows) {
+                let (from, to) = (row * self.columns + cells.start, row * self.columns + cells.end);
+                self.watched.get_mut(from..to).unwrap_or_default().fill(false);
+            }
+        }
     }
 
     /// How much of the scene a sight shows; `None` when too little is known to be lost.

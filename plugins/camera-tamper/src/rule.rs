@@ -205,3 +205,41 @@ impl CameraTamper {
         })
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+mod tests {
+    use super::*;
+
+    const SIDE: u32 = 64;
+    const HOUR_S: i64 = 3_600;
+
+    /// Flagstones of four shades, so many pixels wide and high.
+    fn stones(wide: u32, high: u32) -> Vec<u8> {
+        let shade = |x: u32, y: u32| 40 + 50 * ((x * x + 3 * y * y + x * y) % 4) as u8;
+        (0..SIDE * SIDE).map(|n| shade(n % SIDE / wide, n / SIDE / high)).collect()
+    }
+
+    /// Two days at one picture in five seconds; from eight to ten in the evening another picture. Out: when alerts begin,
+    /// in full hours.
+    fn check(day: &[u8], evening: &[u8], expected: &[(i64, EventType)]) {
+        let mut rule = CameraTamper::new(&Keys::read("{}").unwrap());
+        let mut begun = Vec::new();
+        for second in (0..48 * HOUR_S).step_by(5) {
+            let data = if (20..22).contains(&(second / HOUR_S % 24)) { evening } else { day };
+            let frame = Frame { data, width: SIDE, height: SIDE, stride: SIDE, channels: 1 };
+            let event = rule.step(&frame, second * 1_000_000, second * 1_000_000, false);
+            begun.extend(event.filter(|e| e.phase == Phase::Begin).map(|e| (second / HOUR_S, e.kind)));
+        }
+        assert_eq!(begun, expected);
+    }
+
+    #[test]
+    fn what_comes_at_this_hour_every_day_is_usual() {
+        let dark = vec![2; (SIDE * SIDE) as usize];
+        check(&stones(11, 9), &stones(11, 9), &[]);
+        check(&stones(11, 9), &dark, &[(20, EventType::CameraCovered)]);
+        let turned = EventType::CameraTurned;
+        check(&stones(11, 9), &stones(7, 13), &[(20, turned), (22, turned)]);
+    }
+}

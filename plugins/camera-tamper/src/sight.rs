@@ -1,7 +1,8 @@
 //! Sight: what one gray picture shows of the structure of a scene, cell by cell.
 //!
-//! Promises: pure, about 60 operations a pixel and no more; a change of brightness or contrast, or a swap of light and
-//! dark, leaves the direction of an edge as it was; sensor noise is measured in the picture itself and taken off.
+//! Promises: pure; with `reference`, 0.15 ms of one core for 320×180 pixels (measured). A change of brightness or contrast,
+//! or a swap of light and dark, leaves the direction of an edge as it was; sensor noise is measured in the picture itself
+//! and taken off.
 //! Leaves to others: what is usual (`reference`), what it means (`rule`).
 //!
 //! A cell is 4×4 pixels. The gradient between cells is kept as a doubled angle (a structure tensor, Förstner 1987): edges
@@ -22,6 +23,9 @@ const FLAT_SHARE: usize = 10;
 /// Darker than this on average nothing is to be seen, gray levels of 255.
 const DARK_LEVEL: f32 = 24.0;
 
+/// The gray with which masks are painted over: no scene has it evenly, to the level, for long.
+const MASK_LEVEL: f32 = 114.0;
+
 /// One cell.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Cell {
@@ -31,6 +35,8 @@ pub(crate) struct Cell {
     pub(crate) strength: f32,
     /// Mean square of the differences between neighbouring pixels in it, gray levels², noise taken off.
     pub(crate) detail: f32,
+    /// Whether it is all paint.
+    pub(crate) masked: bool,
 }
 
 /// One picture.
@@ -56,8 +62,9 @@ impl Sight {
         let gradients = gradients(&levels, columns, rows);
         let half = LEVELS_HALF + NOISE_SHARE * noise.sqrt();
         let mut cells = around(&gradients, columns, half);
-        for (cell, detail) in cells.iter_mut().zip(&details) {
+        for (cell, (detail, level)) in cells.iter_mut().zip(details.iter().zip(&levels)) {
             cell.detail = (detail - noise).max(0.0);
+            cell.masked = *detail == 0.0 && *level == MASK_LEVEL;
         }
         let level = levels.iter().sum::<f32>() / levels.len().max(1) as f32;
         Some(Self { columns, rows, cells, level })
@@ -141,7 +148,7 @@ fn around(gradients: &[[f32; 3]], columns: usize, half: f32) -> Vec<Cell> {
     let sums = three(&three(gradients, 1), columns);
     let cell = |[x, y, strength]: &[f32; 3]| {
         let all = strength + 9.0 * half;
-        Cell { edge: (x / all, y / all), strength: strength / 9.0, detail: 0.0 }
+        Cell { edge: (x / all, y / all), strength: strength / 9.0, ..Cell::default() }
     };
     sums.iter().map(cell).collect()
 }

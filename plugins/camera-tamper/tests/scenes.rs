@@ -130,10 +130,23 @@ fn covered_after_turned_is_one_alert() {
 }
 
 #[test]
+fn covered_behind_masks() {
+    // Four tenths of the picture are masked in strips: their borders stand whatever is before the lens.
+    let masked = |t: f64, x: u32, y: u32| {
+        if !(20..140).contains(&x) || (y < 80 && (65..90).contains(&x)) {
+            return 114;
+        }
+        let level = if t >= 60.0 { 40.0 } else { street(f64::from(x), f64::from(y)) };
+        (level + noise(t, x, y, 2.0)).clamp(0.0, 255.0) as u8
+    };
+    expect(FIELD, &Script::new(90.0).fps(2).gray(W, H, masked), &["80.0 begin camera-covered #1"]);
+}
+
+#[test]
 fn set_anew_is_the_scene_after_an_hour() {
     let away = |t: f64, x, y| if t >= 60.0 { elsewhere(x, y) } else { street(x, y) };
     let script = noisy_film(3_700.0, 0.0, away).fps(1);
-    let expected = ["80.0 begin camera-turned #1", "3663.0 end camera-turned #1 80.0..3660.0"];
+    let expected = ["80.0 begin camera-turned #1", "3661.0 end camera-turned #1 80.0..3658.0"];
     expect(FIELD, &script, &expected);
 }
 

@@ -6,12 +6,10 @@
 //! Leaves to others: what a layer is (`nvr-sandbox`), starting libraries first (`child`), killing a child that misbehaves
 //!   (its parent).
 
-pub mod priority;
-
 use crate::syscalls;
 use landlock::{AccessFs, BitFlags};
 use nvr_base::media_protocol::{Layer, LayerKind};
-pub use nvr_sandbox::{ignore_stop_signals, take_channel};
+pub use nvr_sandbox::{ignore_stop_signals, priority, take_channel};
 use nvr_sandbox::{layer, limits, no_network, no_new_privs, system_calls};
 use rustix::process::Resource;
 use std::path::PathBuf;

@@ -4,6 +4,7 @@
 //! Promises: every layer is applied or named with the reason why it is not, none is skipped in silence.
 //! Leaves to others: which files, limits and system calls (`nvr-media`, `nvr-worker`), in which order.
 
+pub mod priority;
 mod start;
 
 pub use start::{CHANNEL_FD, ignore_stop_signals, take_channel};

@@ -11,13 +11,10 @@ use nvr_base::media_protocol::MESSAGE_LEN_MAX;
 use nvr_base::perceive_protocol::{
     FromPerceive, REPLAY_ARGUMENT, ReplayOrder, ToPerceive, receive_from_perceive,
 };
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 
-/// Longest silence: loading a model, or a stretch of the file without a frame to analyse.
-const SILENCE_S_MAX: u32 = 120;
 /// A running child. Dropping it kills it.
 #[derive(Debug)]
 pub(super) struct Perceive {
@@ -46,24 +43,10 @@ impl Perceive {
 
     /// The next message, and the memory beside it.
     pub(super) fn next(&mut self, interrupt: &Interrupt) -> anyhow::Result<(FromPerceive, Option<OwnedFd>)> {
-        let mut silence_s = 0;
         loop {
-            if interrupt.came() {
-                bail!("interrupted");
-            }
-            let wait = Timespec { tv_sec: 1, tv_nsec: 0 };
-            match poll(&mut [PollFd::new(&self.channel, PollFlags::IN)], Some(&wait)) {
-                Ok(0) if silence_s >= SILENCE_S_MAX => {
-                    bail!("nvr-perceive said nothing for {SILENCE_S_MAX} s and was stopped")
-                }
-                Ok(0) => silence_s += 1,
-                Ok(_) => {
-                    if let Some(received) = self.receive()? {
-                        return Ok(received);
-                    }
-                }
-                Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error).context("cannot wait for nvr-perceive"),
+            interrupt.listen(&self.channel)?;
+            if let Some(received) = self.receive()? {
+                return Ok(received);
             }
         }
     }

@@ -10,14 +10,11 @@ use anyhow::{Context, bail};
 use nvr_base::annotate_protocol::{ANNOTATE_ARGUMENT, FromAnnotate, Make, ToAnnotate, receive_from_annotate};
 use nvr_base::media_channel::{ChannelError, MediaChannel};
 use nvr_base::media_protocol::{LayerState, MESSAGE_LEN_MAX};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 
-/// Longest silence: it says once a second how far it is, and ends the file within a minute.
-const SILENCE_S_MAX: u32 = 120;
 /// A running child. Dropping it kills it.
 #[derive(Debug)]
 pub(super) struct Drawer {
@@ -47,25 +44,10 @@ impl Drawer {
 
     /// Waits until it is done.
     pub(super) fn wait(&mut self, interrupt: &Interrupt) -> anyhow::Result<()> {
-        let mut silence_s = 0;
         loop {
-            if interrupt.came() {
-                bail!("interrupted");
-            }
-            let wait = Timespec { tv_sec: 1, tv_nsec: 0 };
-            match poll(&mut [PollFd::new(&self.channel, PollFlags::IN)], Some(&wait)) {
-                Ok(0) if silence_s >= SILENCE_S_MAX => {
-                    bail!("nvr-perceive said nothing for {SILENCE_S_MAX} s and was stopped")
-                }
-                Ok(0) => silence_s += 1,
-                Ok(_) => {
-                    silence_s = 0;
-                    if self.hear()? {
-                        return Ok(());
-                    }
-                }
-                Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error).context("cannot wait for nvr-perceive"),
+            interrupt.listen(&self.channel)?;
+            if self.hear()? {
+                return Ok(());
             }
         }
     }

@@ -365,8 +365,11 @@ impl Turn {
 
     /// A worker is gone, or has to go.
     fn ended(&mut self, key: &WorkerKey, why: &str) {
-        if self.workers.remove(key).is_none() {
-            return;
+        let Some(worker) = self.workers.remove(key) else { return };
+        // A process that was killed takes a while to die: this thread does not wait for it.
+        let reaping = std::thread::Builder::new().name("plugin-reap".into()).spawn(move || drop(worker));
+        if let Err(error) = reaping {
+            tracing::debug!(%error, "a worker was waited for");
         }
         if let Some(plugins) = &self.plugins {
             plugins.report(Report::Died(key.plugin.to_string(), key.generation, why.to_owned()));

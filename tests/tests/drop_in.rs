@@ -5,10 +5,10 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // a test that cannot go on fails
 
+use nvr_tests::plugins::perceive;
 use nvr_tests::recorder::{Cameras, Recorder};
-use nvr_tests::{binary, repo, wait};
+use nvr_tests::{binary, plugins, wait};
 use serde_json::Value;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
@@ -18,18 +18,8 @@ const CHANGE_S_MAX: u64 = 60;
 
 /// Builds a plugin and packs it; `version` only makes another file of it. Library and manifest.
 fn build(folder: &Path, plugin: &str, version: u32) -> [PathBuf; 2] {
-    let (root, library) = (repo::root(), folder.join(format!("lib{plugin}.so")));
-    let status = Command::new("cc")
-        .args(["-shared", "-fPIC", "-O1", "-w", "-o"])
-        .arg(&library)
-        .arg(root.join(format!("tests/plugins/{plugin}.c")))
-        .arg("-I")
-        .arg(root.join("nvr/nvr-worker/tests/zoo"))
-        .arg("-I")
-        .arg(root.join("plugin-api/include"))
-        .status()
-        .expect("a C compiler");
-    assert!(status.success());
+    let library = folder.join(format!("lib{plugin}.so"));
+    plugins::build(&format!("tests/plugins/{plugin}.c"), &[], &library);
     // The code is the same: the hash is not.
     let mut bytes = std::fs::read(&library).unwrap();
     bytes.push(u8::try_from(version).unwrap());
@@ -51,15 +41,6 @@ fn copy(files: &[PathBuf], to: &Path) {
     for file in files {
         std::fs::copy(file, to.join(file.file_name().unwrap())).unwrap();
     }
-}
-
-/// The stand-in, as the recorder starts its perception.
-fn perceive(folder: &Path) -> PathBuf {
-    let script = folder.join("perceive");
-    let program = binary("perceive-for-tests");
-    std::fs::write(&script, format!("#!/bin/sh\nexec {} \"$@\" <&3 3<&-\n", program.display())).unwrap();
-    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
-    script
 }
 
 struct Rig {

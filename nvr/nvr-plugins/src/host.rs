@@ -18,6 +18,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+/// Priority of self-tests.
+const NICE: i32 = 19;
+
 /// Where things are and whom to trust.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -296,6 +299,7 @@ impl Host {
                             (staged.manifest.clone(), self.tested.0.clone(), self.bell.clone());
                         let plugin = name();
                         std::thread::spawn(move || {
+                            wait_for_others();
                             let result = selftest::run(&launch, &manifest);
                             // The host may be gone: then the worker ends with this thread.
                             let _ = to.send((plugin, id, result));
@@ -316,5 +320,13 @@ impl Host {
                 }
             }
         }
+    }
+}
+
+/// Lets this thread, and the worker that it starts, have only the time that nobody else wants: what misbehaves in its test
+/// takes none from the recording, nor from plugins that serve.
+fn wait_for_others() {
+    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+        tracing::debug!(%error, "self-tests run at the usual priority");
     }
 }

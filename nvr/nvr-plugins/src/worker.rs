@@ -455,7 +455,9 @@ impl Worker {
         if let Some(ended) = &self.ended {
             return ended.clone();
         }
-        let exit = self.process.reap();
+        // One that was killed may take its time to die, and how it died is known: nobody waits for it before the drop.
+        let is_killed = self.clues.killed_for.is_some();
+        let exit = if is_killed { Exit::Unknown } else { self.process.reap() };
         self.ended_well = exit == Exit::Code(0) && self.clues.killed_for.is_none() && !self.has_last_words();
         self.process.listen(&mut self.clues.stderr);
         let ended = Ended(sentence(exit, &self.clues));

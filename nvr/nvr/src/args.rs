@@ -9,7 +9,7 @@ mod doctor;
 mod models;
 mod plugins;
 
-pub(crate) use alerts::{AlertsArgs, AlertsListArgs, BlindArgs, CountsArgs, DeskCommand, PeriodArg};
+pub(crate) use alerts::{AlertsArgs, AlertsListArgs, CountsArgs, DeskCommand, PeriodArg, SpanArgs};
 pub(crate) use bench::{BenchAnalyseArgs, BenchArgs, BenchCommand, BenchRecordArgs, PacingArg};
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use models::{ModelsCommand, ModelsFolder};

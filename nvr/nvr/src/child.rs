@@ -11,10 +11,12 @@ use nvr_base::still_protocol::ENVIRONMENT;
 use rustix::process::Pid;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 /// The descriptor on which the child finds its socket.
 const CHANNEL_FD: i32 = 3;
+/// Names another `nvr-perceive`.
+pub(crate) const PERCEIVE_VARIABLE: &str = "NVR_PERCEIVE";
 /// Variables that the child needs of this process's: where plugins and libraries are.
 const VARIABLES: [&str; 2] = ["GST_PLUGIN_PATH", "LD_LIBRARY_PATH"];
 /// Priority of what may wait: analysis never takes time that recording wants.
@@ -30,6 +32,11 @@ pub(crate) fn program(name: &str) -> PathBuf {
     beside.filter(|path| path.is_file()).unwrap_or_else(|| PathBuf::from(name))
 }
 
+/// `nvr-perceive`: what [`PERCEIVE_VARIABLE`] says, else as [`program`].
+pub(crate) fn perceive_program() -> PathBuf {
+    std::env::var_os(PERCEIVE_VARIABLE).map_or_else(|| program("nvr-perceive"), PathBuf::from)
+}
+
 /// Lets a process have only the time that nobody else wants.
 pub(crate) fn wait_for_others(process_id: u32) {
     let pid = i32::try_from(process_id).ok().and_then(Pid::from_raw);
@@ -39,24 +46,40 @@ pub(crate) fn wait_for_others(process_id: u32) {
 }
 
 impl Sibling {
-    /// Starts `program` with one argument; the other end of its socket.
+    /// Starts `program`, which `variable` may name, with one argument; the other end of its socket.
     ///
     /// # Errors
     /// Why it does not start, with the remedy.
-    pub(crate) fn start(program: &Path, argument: &str) -> anyhow::Result<(Self, MediaChannel)> {
+    pub(crate) fn start(
+        program: &Path,
+        variable: &str,
+        argument: &str,
+    ) -> anyhow::Result<(Self, MediaChannel)> {
         let (ours, theirs) = MediaChannel::pair()?;
         let mut command = Command::new(program);
         command.arg(argument).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let kept = VARIABLES.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
         command.env_clear().envs(kept).envs(ENVIRONMENT);
         command.fd_mappings(vec![FdMapping { parent_fd: theirs, child_fd: CHANNEL_FD }])?;
-        let child = command
-            .spawn()
-            .with_context(|| format!("cannot start {}; install it beside nvr", program.display()))?;
+        let child = command.spawn().with_context(|| {
+            format!("cannot start {}; install it beside nvr, or set {variable}", program.display())
+        })?;
         // The child's end lives in the child alone: when that ends, this one reads the end.
         drop(command);
-        wait_for_others(child.id());
         Ok((Self(child), ours))
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Waits until it ends by itself: for one that has closed its socket.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub(crate) fn wait(&mut self) -> std::io::Result<ExitStatus> {
+        self.0.wait()
     }
 
     /// Ends it at once; how it ended, in words.

@@ -39,6 +39,26 @@ status-disk = disk { $path }: { $free } % free, slowest flush { $flush } ms, { $
         [one] { $errors } error
        *[other] { $errors } errors
     }
+status-analysis = the analysis does not run: { $why }
+status-rule = rule { $rule }, camera { $camera }: { $state }; { $events ->
+        [one] { $events } event
+       *[other] { $events } events
+    }, { $open } open
+status-watched = watched
+status-blind = not watched: { $why }
+status-plugin = plugin { $plugin } { $version }: { $phase }, generation { $generation }; { $events ->
+        [one] { $events } event
+       *[other] { $events } events
+    }, { $missed } { $missed ->
+        [one] picture
+       *[other] pictures
+    } missed
+status-plugin-away = plugin { $plugin } { $version }: does not run
+status-phase-self-test = being tested
+status-phase-warming = warming up
+status-phase-live = serving
+status-phase-draining = ending
+status-quarantine = in quarantine, { $hash }: { $why }
 status-reload-refused = the changed configuration was not taken over: { $why }
 
 timeline-open = now

@@ -39,6 +39,26 @@ status-disk = disque { $path } : { $free } % libres, écriture la plus lente { $
         [one] { $errors } erreur
        *[other] { $errors } erreurs
     }
+status-analysis = l'analyse ne tourne pas : { $why }
+status-rule = règle { $rule }, caméra { $camera } : { $state } ; { $events ->
+        [one] { $events } évènement
+       *[other] { $events } évènements
+    }, { $open } en cours
+status-watched = surveillée
+status-blind = non surveillée : { $why }
+status-plugin = greffon { $plugin } { $version } : { $phase }, génération { $generation } ; { $events ->
+        [one] { $events } évènement
+       *[other] { $events } évènements
+    }, { $missed } { $missed ->
+        [one] image manquée
+       *[other] images manquées
+    }
+status-plugin-away = greffon { $plugin } { $version } : ne tourne pas
+status-phase-self-test = à l'essai
+status-phase-warming = en préparation
+status-phase-live = en service
+status-phase-draining = s'arrête
+status-quarantine = en quarantaine, { $hash } : { $why }
 status-reload-refused = la configuration modifiée n'a pas été reprise : { $why }
 
 timeline-open = maintenant

@@ -160,7 +160,7 @@ impl Service {
             Said::Done(done) => self.done(key, &done, actions),
             Said::Destroyed(number) => {
                 if let Some(seat) = self.seats.get_mut(key) {
-                    seat.rules.remove(&number);
+                    seat.has_ended(number);
                 }
                 self.is_dirty = true;
             }

@@ -6,7 +6,7 @@
 use super::Plugin;
 use crate::protocol::InstanceId;
 use nvr_base::analysis::{FrameRef, RingNumber};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Its part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +40,10 @@ pub(super) struct Seat {
     pub(super) rules: BTreeMap<InstanceId, String>,
     /// Instances of rules that are gone and have something in hand: the frames that go with it.
     pub(super) orphans: BTreeMap<InstanceId, Vec<u64>>,
+    /// Instances that are over and have nothing in hand: to be ended, in this order.
+    over: VecDeque<InstanceId>,
+    /// Those the worker was asked to end.
+    ending: BTreeSet<InstanceId>,
     pub(super) ring: Option<Ring>,
     last_instance: InstanceId,
     /// How many instances have the frame at an offset in hand.
@@ -53,6 +57,8 @@ impl Seat {
             part: Part::Taken,
             rules: BTreeMap::new(),
             orphans: BTreeMap::new(),
+            over: VecDeque::new(),
+            ending: BTreeSet::new(),
             ring: None,
             last_instance: 0,
             leases: BTreeMap::new(),
@@ -69,6 +75,25 @@ impl Seat {
         self.last_instance += 1;
         self.rules.insert(self.last_instance, rule.to_owned());
         self.last_instance
+    }
+
+    /// An instance is over and has nothing in hand.
+    pub(super) fn is_over(&mut self, number: InstanceId) {
+        self.over.push_back(number);
+    }
+
+    /// The instances to end now, so that the worker is not asked to end more than `max` at a time.
+    pub(super) fn end_next(&mut self, max: usize) -> Vec<InstanceId> {
+        let room = max.saturating_sub(self.ending.len()).min(self.over.len());
+        let next: Vec<InstanceId> = self.over.drain(..room).collect();
+        self.ending.extend(&next);
+        next
+    }
+
+    /// The worker has ended an instance.
+    pub(super) fn has_ended(&mut self, number: InstanceId) {
+        self.rules.remove(&number);
+        self.ending.remove(&number);
     }
 
     /// An instance takes frames in hand.

@@ -14,8 +14,8 @@ use crate::rule_config::unknown_key;
 use nvr_base::analysis::{RINGS_MAX, RingNumber};
 use nvr_base::schedule;
 
-/// Most instances that a worker is asked to make at a time: its socket holds no thousand rules.
-const CREATING_MAX: usize = 16;
+/// Most instances that a worker is asked to make at a time, and to end: its socket holds no thousand rules.
+const ASKED_MAX: usize = 16;
 
 impl Service {
     pub(super) fn settle(&mut self, now_ms: u64, actions: &mut Vec<Action>) {
@@ -25,6 +25,7 @@ impl Service {
                 armed.is_on_duty = schedule::holds(&armed.rule.schedule, local);
             }
         }
+        self.end_instances(actions);
         self.make_instances(actions);
         self.switch(actions);
         self.stop_leaving(actions);
@@ -35,13 +36,20 @@ impl Service {
         self.say_reasons(now_ms, actions);
     }
 
+    fn end_instances(&mut self, actions: &mut Vec<Action>) {
+        for (key, seat) in &mut self.seats {
+            let next = seat.end_next(ASKED_MAX).into_iter();
+            actions.extend(next.map(|number| Action::Destroy(key.clone(), number)));
+        }
+    }
+
     fn make_instances(&mut self, actions: &mut Vec<Action>) {
         for (key, seat) in self.seats.iter_mut().filter(|(_, s)| s.is_fed()) {
             let id = seat.plugin.id.clone();
             let is_asked = |i: &&Instance| i.worker == *key && i.state == State::Creating;
             let mut asked = self.rules.values().flat_map(|a| &a.instances).filter(is_asked).count();
             for armed in self.rules.values_mut().filter(|a| a.rule.situation.as_str() == id) {
-                if asked >= CREATING_MAX {
+                if asked >= ASKED_MAX {
                     break;
                 }
                 if armed.instances.iter().any(|i| i.worker == *key) {
@@ -160,12 +168,12 @@ impl Service {
                 let leases = instance.in_hand.map(|i| i.leases).unwrap_or_default();
                 seat.orphans.insert(instance.number, leases);
             } else if instance.is_running() {
-                actions.push(Action::Destroy(instance.worker, instance.number));
+                seat.is_over(instance.number);
             }
         }
     }
 
-    /// True when the answer was an instance's whose rule is gone: it is ended now.
+    /// True when the answer was an instance's whose rule is gone: it is over now.
     pub(super) fn orphan_answered(
         &mut self,
         key: &WorkerKey,
@@ -176,7 +184,9 @@ impl Service {
             return false;
         };
         self.release(key, &leases, actions);
-        actions.push(Action::Destroy(key.clone(), number));
+        if let Some(seat) = self.seats.get_mut(key) {
+            seat.is_over(number);
+        }
         true
     }
 

@@ -312,6 +312,13 @@ fn a_worker_is_asked_for_a_few_instances_at_a_time() {
     let rest: Vec<usize> = (1..=40).map(|n| asked(rig.created(1, n))).collect();
     assert_eq!(rest.iter().sum::<usize>(), 24);
     assert!(rest.iter().all(|n| *n <= 1), "{rest:?}");
+    // The same at their end.
+    let ended = |words: Vec<String>| words.iter().filter(|w| w.starts_with("destroy")).count();
+    assert_eq!(ended(rig.arm("")), 16);
+    let destroyed = |n| Event::Said(key(1), Said::Destroyed(n));
+    let rest: Vec<usize> = (1..=40).map(|n| ended(rig.step(destroyed(n)))).collect();
+    assert_eq!(rest.iter().sum::<usize>(), 24);
+    assert!(rest.iter().all(|n| *n <= 1), "{rest:?}");
 }
 
 #[test]

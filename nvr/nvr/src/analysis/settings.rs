@@ -3,7 +3,7 @@
 //! Promises: pure but for the names of cameras' numbers, which stay for a run; a rule that is not armed is not here.
 //! Leaves to others: reading the configuration, arming.
 
-use crate::child::program;
+use crate::child::{perceive_program, program};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use nvr_base::analysis::{CameraNumber, MASKS_MAX};
@@ -139,8 +139,7 @@ impl Settings {
         all.live = LiveSettings { models: config.models.path.to_string_lossy().into_owned(), detector };
         let zone = config.site.timezone.as_deref().and_then(|name| TimeZone::get(name).ok());
         all.timezone = Zone(zone.unwrap_or_else(TimeZone::system));
-        all.perceive =
-            std::env::var_os("NVR_PERCEIVE").map_or_else(|| program("nvr-perceive"), PathBuf::from);
+        all.perceive = perceive_program();
         all.worker = program("nvr-worker");
         all
     }

@@ -31,6 +31,9 @@ pub(super) fn report(turn: &Turn) -> Value {
         "rules": service.rules,
         "cameras": service.cameras,
         "strays": service.strays,
+        // Since the recorder started.
+        "analysed_latency_ms": turn.analysed_latency.summary(),
+        "event_latency_ms": turn.event_latency.summary(),
     })
 }
 
@@ -42,7 +45,7 @@ fn plugin(turn: &Turn, line: &Line) -> Value {
             let c = w.counters();
             json!({
                 "inputs": c.sent, "dropped": c.dropped, "answered": c.done, "over_budget": c.over_budget,
-                "errors": c.errors, "events": c.events, "samples": c.samples, "took_us": c.took_us,
+                "errors": c.errors, "refused": c.refused_limit + c.refused_type + c.refused_value, "events": c.events, "samples": c.samples, "took_us": c.took_us,
                 "took_us_max": c.took_us_max, "memory_kib": c.memory_kib,
             })
         });

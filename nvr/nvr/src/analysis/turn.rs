@@ -14,6 +14,7 @@ use super::{Settings, state};
 use crate::child::wait_for_others;
 use crate::sayings::{Moment, Sayings};
 use nvr_base::analysis::{CameraNumber, RingNumber};
+use nvr_base::latency::Latencies;
 use nvr_base::perceive_protocol::{FromPerceive, ToPerceive};
 use nvr_base::{Clock, Utc};
 use nvr_plugins::host::Order;
@@ -69,6 +70,10 @@ pub(super) struct Turn {
     pub(super) why: Option<String>,
     rings: BTreeMap<RingNumber, WorkerKey>,
     events: VecDeque<Event>,
+    /// From a frame's UTC to what was made of it.
+    pub(super) analysed_latency: Latencies,
+    /// From a frame's UTC to the event that it gave.
+    pub(super) event_latency: Latencies,
     /// The last tick has shown the state.
     is_shown: bool,
 }
@@ -92,6 +97,8 @@ impl Turn {
             why: None,
             rings: BTreeMap::new(),
             events: VecDeque::new(),
+            analysed_latency: Latencies::default(),
+            event_latency: Latencies::default(),
             is_shown: false,
         }
     }
@@ -297,7 +304,11 @@ impl Turn {
                 Heard::Message(message, fd) => {
                     self.supervise(supervision::Event::Word);
                     match *message {
-                        FromPerceive::Analysed(analysed) => self.handle(Event::Analysed(analysed)),
+                        FromPerceive::Analysed(analysed) => {
+                            let late_us = self.parts.clock.utc().micros_since(Utc(analysed.wall_us));
+                            self.analysed_latency.add(late_us);
+                            self.handle(Event::Analysed(analysed));
+                        }
                         FromPerceive::Ring { ring, len } => {
                             let Some(fd) = fd else { continue };
                             self.hand_ring_over(ring, len, fd.as_fd());
@@ -354,8 +365,11 @@ impl Turn {
 
     /// A worker is gone, or has to go.
     fn ended(&mut self, key: &WorkerKey, why: &str) {
-        if self.workers.remove(key).is_none() {
-            return;
+        let Some(worker) = self.workers.remove(key) else { return };
+        // A process that was killed takes a while to die: this thread does not wait for it.
+        let reaping = std::thread::Builder::new().name("plugin-reap".into()).spawn(move || drop(worker));
+        if let Err(error) = reaping {
+            tracing::debug!(%error, "a worker was waited for");
         }
         if let Some(plugins) = &self.plugins {
             plugins.report(Report::Died(key.plugin.to_string(), key.generation, why.to_owned()));
@@ -440,11 +454,12 @@ impl Turn {
         }
     }
 
-    fn say(&self, saying: Saying) {
+    fn say(&mut self, saying: Saying) {
         let sayings = &self.parts.sayings;
         let moment = |(at_us, wall_us)| Moment { at_us, utc: Utc(wall_us) };
         match saying {
             Saying::Event { rule, camera, plugin, now, event } => {
+                self.event_latency.add(self.parts.clock.utc().micros_since(Utc(now.1)));
                 sayings.event(&rule, &camera, &plugin, moment(now), &event);
             }
             Saying::Sample { rule, camera, now, sample } => {

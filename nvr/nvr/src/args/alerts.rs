@@ -28,7 +28,7 @@ pub(crate) enum DeskCommand {
 
     /// Show when rules were not watched, and why
     #[command(after_help = "Example:\n  nvr blind --rule quay-night --from 2026-11-24T00:00:00Z --json")]
-    Blind(BlindArgs),
+    Blind(SpanArgs),
 }
 
 impl DeskCommand {
@@ -36,7 +36,7 @@ impl DeskCommand {
     pub(crate) fn period(&self) -> Option<(Utc, Utc)> {
         let (from, to) = match self {
             Self::Alerts(args) => (args.list.from, args.list.to),
-            Self::Counts(args) => (args.from, args.to),
+            Self::Counts(args) => (args.of.from, args.of.to),
             Self::Blind(args) => (args.from, args.to),
         };
         from.zip(to)
@@ -149,26 +149,17 @@ pub(crate) enum PeriodArg {
 /// `nvr counts`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct CountsArgs {
-    /// Only this rule
-    #[arg(long, value_name = "ID")]
-    pub(crate) rule: Option<String>,
-    /// Only this camera
-    #[arg(long, value_name = "ID")]
-    pub(crate) camera: Option<CameraId>,
-    /// First instant; a day ago when absent
-    #[arg(long, value_name = "TIME")]
-    pub(crate) from: Option<Utc>,
-    /// End; now when absent
-    #[arg(long, value_name = "TIME")]
-    pub(crate) to: Option<Utc>,
+    /// Of what, and when
+    #[command(flatten)]
+    pub(crate) of: SpanArgs,
     /// One number for each
     #[arg(long, value_enum, default_value = "minute")]
     pub(crate) by: PeriodArg,
 }
 
-/// `nvr blind`.
+/// What rules and period `nvr counts` and `nvr blind` are about.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct BlindArgs {
+pub(crate) struct SpanArgs {
     /// Only this rule
     #[arg(long, value_name = "ID")]
     pub(crate) rule: Option<String>,

@@ -4,7 +4,7 @@
 //! Leaves to others: the answers (`crate::answers`).
 
 use crate::access;
-use crate::args::{BlindArgs, Cli, CountsArgs, PeriodArg};
+use crate::args::{Cli, CountsArgs, PeriodArg, SpanArgs};
 use crate::terminal::{Bar, complain, print_json, print_line};
 use nvr_base::text::{Arg, text};
 use nvr_gateway::Command;
@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 /// Runs `nvr counts`.
 pub(crate) fn counts(cli: &Cli, args: &CountsArgs) -> anyhow::Result<ExitCode> {
-    let CountsArgs { rule, camera, from, to, by } = args.clone();
+    let CountsArgs { of: SpanArgs { rule, camera, from, to }, by } = args.clone();
     let minutes = match by {
         PeriodArg::Minute => 1,
         PeriodArg::Hour => 60,
@@ -33,8 +33,8 @@ pub(crate) fn counts(cli: &Cli, args: &CountsArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Runs `nvr blind`.
-pub(crate) fn blind(cli: &Cli, args: &BlindArgs) -> anyhow::Result<ExitCode> {
-    let BlindArgs { rule, camera, from, to } = args.clone();
+pub(crate) fn blind(cli: &Cli, args: &SpanArgs) -> anyhow::Result<ExitCode> {
+    let SpanArgs { rule, camera, from, to } = args.clone();
     let answer = ask(cli, Command::Blind { rule, camera, from, to })?;
     rows(cli, &answer, "blind", |row| {
         let end =

@@ -4,8 +4,9 @@
 //! Promises: arguments are a fixed list, never a shell's text; the child's output is the answer, its exit code this one's.
 //! Leaves to others: everything about models (`nvr_perception::models_cli`), registries (`models/fetch`).
 
-use super::replay::{folder, program};
+use super::replay::folder;
 use crate::args::{Cli, ModelsCommand, ModelsFolder};
+use crate::child::program;
 use crate::terminal::complain;
 use anyhow::{Context, bail};
 use nvr_base::config::{self, Config};

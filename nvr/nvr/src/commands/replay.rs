@@ -18,6 +18,7 @@ mod tally;
 
 use super::check;
 use crate::args::{Cli, ReplayArgs};
+use crate::child::{perceive_program, program};
 use crate::terminal::complain;
 use annotate::Annotation;
 use anyhow::{Context, bail};
@@ -69,7 +70,7 @@ fn replay(cli: &Cli, args: &ReplayArgs, interrupt: &Interrupt) -> anyhow::Result
     let mut annotation = Annotation::start(&args.annotation, &rules)?;
     let mut report = Report::new(cli.json, &rules, &detectors.counts);
     let mut progress = Progress::new(cli.json);
-    let mut perceive = Perceive::start(&program("nvr-perceive"), &order)?;
+    let mut perceive = Perceive::start(&perceive_program(), &order)?;
     loop {
         let (message, ring) = perceive.next(interrupt)?;
         match message {
@@ -151,12 +152,6 @@ fn read_rules(path: &Path) -> anyhow::Result<RulesFile> {
         (_, Some(first)) => bail!(check::sentence(first, texts())),
         (None, None) => bail!("{}: no rules", path.display()),
     }
-}
-
-/// A child program: beside this one, else by `PATH`.
-pub(super) fn program(name: &str) -> PathBuf {
-    let beside = std::env::current_exe().ok().and_then(|me| Some(me.parent()?.join(name)));
-    beside.filter(|path| path.is_file()).unwrap_or_else(|| PathBuf::from(name))
 }
 
 /// A folder of the installation: beside this program or one above, else under `/usr/lib/nvr`.

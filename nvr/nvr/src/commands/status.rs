@@ -3,6 +3,8 @@
 //! Promises: JSON for scripts; a table for people; `--watch` draws it again every second and says when the daemon is
 //! gone. Leaves to others: the numbers (`crate::status`).
 
+mod analysis;
+
 use crate::access;
 use crate::args::{Cli, StatusArgs};
 use crate::status::{CameraReport, Report, StreamReport};
@@ -91,6 +93,7 @@ fn lines(report: &Report, now: Utc) -> Vec<String> {
         ];
         out.push(text("status-disk", &args));
     }
+    out.extend(analysis::lines(&report.analysis));
     if report.store.index != nvr_store::IndexState::Ready {
         out.extend(report.store.index_note.clone());
     }

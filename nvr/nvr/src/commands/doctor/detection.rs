@@ -5,11 +5,11 @@
 //! Leaves to others: whether a film is decoded (`nvr replay`).
 
 use super::child::answer;
+use crate::child::program;
 use crate::commands::models::ARGUMENT;
 use crate::commands::plugins::shelf::{Item, State, items};
 use crate::commands::plugins::source::Source;
 use crate::commands::plugins::verify::{examine, sandbox};
-use crate::commands::replay::program;
 use crate::commands::verdict::{Level, Verdict};
 use nvr_base::text::{Arg, text};
 use serde_json::Value;

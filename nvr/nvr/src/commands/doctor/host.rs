@@ -2,7 +2,7 @@
 //!
 //! Promises: reads only. Leaves to others: what a sandbox got of the kernel (`detection`).
 
-use crate::commands::replay::program;
+use crate::child::program;
 use crate::commands::verdict::Verdict;
 use nvr_base::text::{Arg, text};
 use rustix::process::{Resource, getrlimit};

@@ -4,26 +4,23 @@
 //!   is checked before it is used.
 //! Leaves to others: decoding and its sandbox (`nvr-media`), the messages' limits (`nvr_base`).
 
+use crate::child::Sibling;
 use crate::terminal::complain;
-use anyhow::{Context, bail};
-use command_fds::{CommandFdExt, FdMapping};
+use anyhow::bail;
 use nvr_base::media_channel::{ChannelError, MediaChannel};
 use nvr_base::media_protocol::{FromChild, LayerState, MESSAGE_LEN_MAX};
-use nvr_base::still_protocol::{ARGUMENT, DECODE_WAIT_MAX, ENVIRONMENT, send_order};
+use nvr_base::still_protocol::{ARGUMENT, DECODE_WAIT_MAX, send_order};
 use nvr_base::text::{Arg, text};
 use nvr_base::{Codec, VideoFormat};
+use nvr_ingest::v4l2::{CHILD_VARIABLE, child_program};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-/// The descriptor on which the child finds its socket.
-const CHANNEL_FD: i32 = 3;
 /// Longest time for everything: starting on a busy machine, decoding, and the answer.
 const ANSWER_WAIT_MAX: Duration = DECODE_WAIT_MAX.saturating_mul(3);
-/// Variables that the child needs of this process's: where plugins and libraries are.
-const VARIABLES: [&str; 2] = ["GST_PLUGIN_PATH", "LD_LIBRARY_PATH"];
 /// Messages of one answer.
 const MESSAGES_MAX: usize = 3;
 
@@ -32,22 +29,12 @@ const MESSAGES_MAX: usize = 3;
 /// # Errors
 /// The child cannot be started, is late, crashed, broke the protocol, or says why there is no picture.
 pub(super) fn decode(format: &VideoFormat, data: &[u8]) -> anyhow::Result<Vec<u8>> {
-    decode_by(&nvr_ingest::v4l2::child_program(), format, data, ANSWER_WAIT_MAX)
+    decode_by(&child_program(), format, data, ANSWER_WAIT_MAX)
 }
 
 fn decode_by(program: &Path, format: &VideoFormat, data: &[u8], wait: Duration) -> anyhow::Result<Vec<u8>> {
     let deadline = Instant::now() + wait;
-    let (ours, theirs) = MediaChannel::pair()?;
-    let mut command = Command::new(program);
-    command.arg(ARGUMENT).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let kept = VARIABLES.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
-    command.env_clear().envs(kept).envs(ENVIRONMENT);
-    command.fd_mappings(vec![FdMapping { parent_fd: theirs, child_fd: CHANNEL_FD }])?;
-    let mut child = Running(command.spawn().with_context(|| {
-        format!("cannot start {}; install it beside nvr, or set NVR_MEDIA", program.display())
-    })?);
-    // The child's end lives in the child alone: when that ends, this one reads the end.
-    drop(command);
+    let (mut child, ours) = Sibling::start(program, CHILD_VARIABLE, ARGUMENT)?;
     let answer = send_order(&ours, format, data).and_then(|()| hear(&ours, deadline));
     match answer {
         Ok(Heard::Picture(jpeg)) => Ok(jpeg),
@@ -56,7 +43,7 @@ fn decode_by(program: &Path, format: &VideoFormat, data: &[u8], wait: Duration) 
             "nvr-media took longer than {} s and was stopped; choose another moment, or try again when the box is less busy",
             wait.as_secs()
         ),
-        Err(ChannelError::Closed) => bail!(ended(program, child.0.wait()?)),
+        Err(ChannelError::Closed) => bail!(ended(program, child.wait()?)),
         Err(error) => bail!("nvr-media breaks the protocol: {error}; install the same build as nvr"),
     }
 }
@@ -104,16 +91,6 @@ fn hear(channel: &MediaChannel, deadline: Instant) -> Result<Heard, ChannelError
         }
     }
     Ok(Heard::Refused("nvr-media's answer is no picture; install the same build as nvr".into()))
-}
-
-/// A child that does not outlive its use.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Promises: the descriptor is asked for in the sandboxed worker; a manifest appears after its library, each by rename.
 //! Leaves to others: signing (minisign), whether the host takes it (`verify`).
 
-use crate::commands::replay::program;
+use crate::child::program;
 use anyhow::Context;
 use nvr_plugins::agreement::describe;
 use nvr_plugins::catalogue::{LIBRARY_LEN_MAX, library_name};

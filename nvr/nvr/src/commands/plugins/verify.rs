@@ -10,7 +10,7 @@ use super::shelf::{Item, Signed, State, find};
 use super::source::Source;
 use super::{layer_words, word};
 use crate::args::{Cli, FolderArgs};
-use crate::commands::replay::program;
+use crate::child::program;
 use crate::commands::verdict::{Verdict, Verdicts};
 use anyhow::{Context, bail};
 use nvr_base::media_protocol::Layer;

@@ -7,8 +7,8 @@
 mod child;
 
 use super::interrupt::Interrupt;
-use super::program;
 use crate::args::AnnotateArgs;
+use crate::child::perceive_program;
 use anyhow::{Context, bail};
 use child::Drawer;
 use nvr_alerts::raise::Alert;
@@ -112,7 +112,7 @@ impl Annotation {
         let part = Part::create(&self.out)?;
         let clip = File::open(clip).with_context(|| format!("cannot open {}", clip.display()))?;
         let overlays = File::open(self.file.path()).context("cannot read what was kept")?;
-        let mut drawer = Drawer::start(&program("nvr-perceive"), make)?;
+        let mut drawer = Drawer::start(&perceive_program(), make)?;
         drawer.give(&clip, &overlays, &part.file)?;
         drawer.wait(interrupt).with_context(|| format!("writing {}", self.out.display()))?;
         part.name(&self.out)

@@ -5,7 +5,7 @@
 //! Leaves to others: what events become (`nvr_alerts`), what is given when (`feed`), finding plugins (`loading`).
 
 use super::feed::Feed;
-use super::loading::{check_keys, config, load};
+use super::loading::load;
 use super::orders::Orders;
 use crate::terminal::complain;
 use anyhow::{Context, bail};
@@ -15,6 +15,7 @@ use nvr_base::scene::TRACKS_MAX;
 use nvr_base::schedule::{Schedule, holds};
 use nvr_base::time::{Utc, local};
 use nvr_plugins::protocol::{Event, Input, InstanceId, Needs, Sample};
+use nvr_plugins::rule_config::{config, unknown_key};
 use nvr_plugins::worker::{Offered, Said, Worker};
 use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
@@ -97,7 +98,9 @@ impl Detectors {
                 }
             };
             let Some(of) = plugins.get_mut(plugin) else { continue };
-            check_keys(&of.worker, rule)?;
+            if let Some(why) = unknown_key(rule, &of.worker.descriptor().config_schema) {
+                bail!(why);
+            }
             let (number, config) = (InstanceId::try_from(n)?, config(rule).to_string());
             let needs = of.create(number, &config).with_context(|| format!("rule `{}`", rule.id))?;
             orders.add(plugin, &needs)?;

@@ -24,6 +24,8 @@ pub(super) struct Analysis {
     cameras: Vec<Camera>,
     /// From a frame's capture to the event that it gave; none where it is not measured.
     event_latency_ms: Option<LatencySummary>,
+    /// From a frame's capture to its scene.
+    analysed_latency_ms: Option<LatencySummary>,
 }
 
 /// The process that detects.
@@ -166,6 +168,7 @@ pub(super) fn report(before: &Look, after: &Look, cameras: u32) -> Value {
         round(sum / f64::from(cameras.max(1)), 3)
     };
     let latency = after.analysis.event_latency_ms;
+    let scene = after.analysis.analysed_latency_ms;
     json!({
         "cameras": cameras,
         "seconds": round(seconds, 1),
@@ -179,6 +182,8 @@ pub(super) fn report(before: &Look, after: &Look, cameras: u32) -> Value {
         "samples_dropped": since(|c| c.samples_dropped),
         "frames_dropped": since(|c| c.frames_dropped),
         "inputs_dropped": inputs_dropped,
+        "analysed_latency_ms_p50": scene.map(|l| l.p50),
+        "analysed_latency_ms_p99": scene.map(|l| l.p99),
         "events": latency.map(|l| l.count),
         "event_latency_ms_p50": latency.map(|l| l.p50),
         "event_latency_ms_p99": latency.map(|l| l.p99),
@@ -250,6 +255,7 @@ mod tests {
             "cameras": [{"camera": "cam0", "wanted_fps": 5.0, "given_fps": 2.0},
                         {"camera": "cam1", "wanted_fps": 5.0, "given_fps": null}],
             "event_latency_ms": {"count": 7, "p50": 300, "p99": 900, "max": 901},
+            "analysed_latency_ms": {"count": 9, "p50": 200, "p99": 800, "max": 801},
             "strays": 0,
         }})
     }
@@ -275,6 +281,7 @@ mod tests {
             ("inputs_dropped", json!(100_000)),
             ("detector", json!("d")),
             ("event_latency_ms_p99", json!(900)),
+            ("analysed_latency_ms_p50", json!(200)),
             ("cpu_ms_per_camera_s", json!(300.0)),
             ("cores", json!(0.6)),
             ("plugins_ms_per_camera_s", json!({"counting": 10.0})),

@@ -4,31 +4,21 @@
 //! Leaves to others: drawing and its sandbox (`nvr-perception`), the messages' limits (`nvr_base`).
 
 use super::super::interrupt::Interrupt;
+use crate::child::{PERCEIVE_VARIABLE, Sibling};
 use crate::terminal::complain;
 use anyhow::{Context, bail};
-use command_fds::{CommandFdExt, FdMapping};
 use nvr_base::annotate_protocol::{ANNOTATE_ARGUMENT, FromAnnotate, Make, ToAnnotate, receive_from_annotate};
 use nvr_base::media_channel::{ChannelError, MediaChannel};
 use nvr_base::media_protocol::{LayerState, MESSAGE_LEN_MAX};
-use nvr_base::still_protocol::ENVIRONMENT;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-
-/// The descriptor on which the child finds its socket.
-const CHANNEL_FD: i32 = 3;
-/// Longest silence: it says once a second how far it is, and ends the file within a minute.
-const SILENCE_S_MAX: u32 = 120;
-/// Variables that the child needs of this process's: where plugins and libraries are.
-const VARIABLES: [&str; 2] = ["GST_PLUGIN_PATH", "LD_LIBRARY_PATH"];
 
 /// A running child. Dropping it kills it.
 #[derive(Debug)]
 pub(super) struct Drawer {
-    child: Child,
+    child: Sibling,
     channel: MediaChannel,
     buffer: Vec<u8>,
 }
@@ -36,18 +26,8 @@ pub(super) struct Drawer {
 impl Drawer {
     /// Starts it.
     pub(super) fn start(program: &Path, make: Make) -> anyhow::Result<Self> {
-        let (ours, theirs) = MediaChannel::pair()?;
-        let mut command = Command::new(program);
-        command.arg(ANNOTATE_ARGUMENT).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let kept = VARIABLES.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
-        command.env_clear().envs(kept).envs(ENVIRONMENT);
-        command.fd_mappings(vec![FdMapping { parent_fd: theirs, child_fd: CHANNEL_FD }])?;
-        let child = command
-            .spawn()
-            .with_context(|| format!("cannot start {}; install it beside nvr", program.display()))?;
-        // The child's end lives in the child alone: when that ends, this one reads the end.
-        drop(command);
-        let drawer = Self { child, channel: ours, buffer: vec![0; MESSAGE_LEN_MAX] };
+        let (child, channel) = Sibling::start(program, PERCEIVE_VARIABLE, ANNOTATE_ARGUMENT)?;
+        let drawer = Self { child, channel, buffer: vec![0; MESSAGE_LEN_MAX] };
         drawer.channel.send(&ToAnnotate::Make(make))?;
         Ok(drawer)
     }
@@ -64,25 +44,10 @@ impl Drawer {
 
     /// Waits until it is done.
     pub(super) fn wait(&mut self, interrupt: &Interrupt) -> anyhow::Result<()> {
-        let mut silence_s = 0;
         loop {
-            if interrupt.came() {
-                bail!("interrupted");
-            }
-            let wait = Timespec { tv_sec: 1, tv_nsec: 0 };
-            match poll(&mut [PollFd::new(&self.channel, PollFlags::IN)], Some(&wait)) {
-                Ok(0) if silence_s >= SILENCE_S_MAX => {
-                    bail!("nvr-perceive said nothing for {SILENCE_S_MAX} s and was stopped")
-                }
-                Ok(0) => silence_s += 1,
-                Ok(_) => {
-                    silence_s = 0;
-                    if self.hear()? {
-                        return Ok(());
-                    }
-                }
-                Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error).context("cannot wait for nvr-perceive"),
+            interrupt.listen(&self.channel)?;
+            if self.hear()? {
+                return Ok(());
             }
         }
     }
@@ -111,12 +76,5 @@ impl Drawer {
             }
             Err(error) => bail!("nvr-perceive breaks the protocol: {error}; install the same build as nvr"),
         }
-    }
-}
-
-impl Drop for Drawer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

@@ -5,6 +5,7 @@
 // A helper of tests that cannot go on fails the test.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
+pub mod detector;
 pub mod recorder;
 pub mod repo;
 pub mod wait;

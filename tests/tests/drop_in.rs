@@ -5,62 +5,15 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // a test that cannot go on fails
 
+use nvr_tests::detector::{build, children, copy, perceive};
 use nvr_tests::recorder::{Cameras, Recorder};
-use nvr_tests::{binary, repo, wait};
+use nvr_tests::wait;
 use serde_json::Value;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// How long a change may take on a busy machine, seconds.
 const CHANGE_S_MAX: u64 = 60;
-
-/// Builds a plugin and packs it; `version` only makes another file of it. Library and manifest.
-fn build(folder: &Path, plugin: &str, version: u32) -> [PathBuf; 2] {
-    let (root, library) = (repo::root(), folder.join(format!("lib{plugin}.so")));
-    let status = Command::new("cc")
-        .args(["-shared", "-fPIC", "-O1", "-w", "-o"])
-        .arg(&library)
-        .arg(root.join(format!("tests/plugins/{plugin}.c")))
-        .arg("-I")
-        .arg(root.join("nvr/nvr-worker/tests/zoo"))
-        .arg("-I")
-        .arg(root.join("plugin-api/include"))
-        .status()
-        .expect("a C compiler");
-    assert!(status.success());
-    // The code is the same: the hash is not.
-    let mut bytes = std::fs::read(&library).unwrap();
-    bytes.push(u8::try_from(version).unwrap());
-    std::fs::write(&library, bytes).unwrap();
-    let out = folder.join("packed");
-    let packed = Command::new(binary("nvr"))
-        .args(["plugins", "pack"])
-        .arg(&library)
-        .arg("--out")
-        .arg(&out)
-        .output()
-        .unwrap();
-    assert!(packed.status.success(), "{}", String::from_utf8_lossy(&packed.stderr));
-    ["libzone-entry.so", "zone-entry.toml"].map(|name| out.join(name))
-}
-
-/// As a plain `cp` does it.
-fn copy(files: &[PathBuf], to: &Path) {
-    for file in files {
-        std::fs::copy(file, to.join(file.file_name().unwrap())).unwrap();
-    }
-}
-
-/// The stand-in, as the recorder starts its perception.
-fn perceive(folder: &Path) -> PathBuf {
-    let script = folder.join("perceive");
-    let program = binary("perceive-for-tests");
-    std::fs::write(&script, format!("#!/bin/sh\nexec {} \"$@\" <&3 3<&-\n", program.display())).unwrap();
-    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
-    script
-}
 
 struct Rig {
     recorder: Recorder,
@@ -206,17 +159,4 @@ fn perception_that_dies_is_started_again() {
         assert_eq!(timeline["gaps"], serde_json::json!([]), "{camera}: {timeline}");
     }
     rig.recorder.stop();
-}
-
-/// The children of a process, id and name each, zombies too.
-fn children(of: u32) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-        let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
-        let Some((head, tail)) = stat.rsplit_once(')') else { continue };
-        if tail.split_whitespace().nth(1) == Some(&of.to_string()) {
-            found.push(head.replace('(', ""));
-        }
-    }
-    found
 }

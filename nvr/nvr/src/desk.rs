@@ -22,6 +22,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+/// The event of a plugin that counts: it works. That is for the log; nobody handles it.
+const FIRST_COUNT: &str = "first-count";
 /// How often what was counted is written: the parts of a minute add up.
 const SAY_EVERY: Duration = Duration::from_secs(10);
 /// Least time between two equal sentences for the technician, µs.
@@ -231,6 +233,9 @@ impl Sayings for Desk {
     fn event(&self, rule: &str, camera: &CameraId, plugin: &str, now: Moment, event: &Event) {
         Log.event(rule, camera, plugin, now, event);
         let name = vocabulary::event_name(event.kind).unwrap_or("unknown");
+        if name == FIRST_COUNT {
+            return;
+        }
         let (since, event) = (utc(now, event.since_us), heard(now, event));
         let mut state = held(&self.state);
         let actions = state.desk.step(now.utc, Said::Event { rule, plugin, name, since, event });

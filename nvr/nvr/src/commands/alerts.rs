@@ -72,7 +72,7 @@ fn follow(cli: &Cli, args: &AlertsListArgs, client: &mut Client) -> anyhow::Resu
 }
 
 fn show(cli: &Cli, alert: &Value) -> anyhow::Result<()> {
-    if cli.json { print_json(alert) } else { print_line(&lines(alert)) }
+    if cli.json { print_json(alert) } else { lines(alert).iter().try_for_each(|line| print_line(line)) }
 }
 
 fn field(alert: &Value, name: &str) -> String {
@@ -80,7 +80,7 @@ fn field(alert: &Value, name: &str) -> String {
 }
 
 /// One alert for people: what happened, and under it how it stands. Fits 80 columns as long as names are short.
-fn lines(alert: &Value) -> String {
+fn lines(alert: &Value) -> [String; 2] {
     let state: Option<AlertState> = field(alert, "state").parse().ok();
     let mut standing = state.map_or(String::new(), |s| text(&format!("alert-state-{s}"), &[]));
     if let Some(by) = alert.get("by").and_then(Value::as_str) {
@@ -100,8 +100,8 @@ fn lines(alert: &Value) -> String {
         }
     }
     let severity = alert.get("severity").and_then(Value::as_u64).unwrap_or_default();
-    format!(
-        "{:<8}  {severity}  {}  {:>8}  {}  {} ({})\n{:13}{standing}",
+    let what = format!(
+        "{:<8}  {severity}  {}  {:>8}  {}  {} ({})",
         field(alert, "id"),
         // To the second: the JSON has the rest.
         field(alert, "start").chars().take("2026-11-24T05:00:00".len()).chain(['Z']).collect::<String>(),
@@ -109,8 +109,8 @@ fn lines(alert: &Value) -> String {
         field(alert, "camera"),
         field(alert, "rule"),
         field(alert, "event"),
-        ""
-    )
+    );
+    [what, format!("{:13}{standing}", "")]
 }
 
 /// How long it lasted, or that it still does.
@@ -145,7 +145,7 @@ mod tests {
             alert[field] = value.clone();
         }
         // Fluent marks where a name begins and ends.
-        let shown = lines(&alert).replace(['\u{2068}', '\u{2069}'], "");
+        let shown = lines(&alert).join("\n").replace(['\u{2068}', '\u{2069}'], "");
         assert_eq!(shown, expected);
         assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
     }

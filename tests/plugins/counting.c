@@ -7,8 +7,8 @@
 static unsigned long said;
 #define AT_PROCESS(host, input)                                                                                     \
     if (!said++) zoo_say(host, input, NVR_EVENT_FIRST_COUNT, NVR_PHASE_BEGIN, 1);                                   \
-    nvr_sample_t crossing = { NVR_SERIES_CROSSINGS, NVR_CLASS_PERSON, NVR_DIRECTION_FORWARD, 1, (input)->at_us };   \
-    nvr_sample_t there = { NVR_SERIES_OCCUPANCY, NVR_CLASS_PERSON, NVR_DIRECTION_NONE, 2, (input)->at_us };         \
+    nvr_sample_t crossing = { NVR_SERIES_CROSSINGS, NVR_LABEL_PERSON, NVR_DIRECTION_FORWARD, 1, (input)->at_us };   \
+    nvr_sample_t there = { NVR_SERIES_OCCUPANCY, NVR_LABEL_PERSON, NVR_DIRECTION_NONE, 2, (input)->at_us };         \
     host->emit_sample(host->ctx, &crossing);                                                                        \
     host->emit_sample(host->ctx, &there)
 #include "plugin.h"

@@ -129,11 +129,14 @@ fn an_alert_is_raised_handled_and_outlives_a_kill() {
     assert!(first["plugin"].as_str().is_some_and(|p| p.starts_with("zone-entry 1.0.0")), "{first}");
     let id = first["id"].as_str().unwrap();
 
-    // Its picture.
+    // Its picture, as soon as the footage of that moment is on the disk.
     let picture = folder.path().join("alert.jpg");
     let [at, out] = [first["picture"]["at"].as_str().unwrap(), picture.to_str().unwrap()];
-    let shown = recorder.run(&["picture", "--camera", "gate", "--at", at, "--out", out]);
-    assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
+    let shown = wait::within(CHANGE_S_MAX, || {
+        let shown = recorder.run(&["picture", "--camera", "gate", "--at", at, "--out", out]);
+        shown.status.success().then_some(())
+    });
+    assert!(shown.is_some(), "no picture of {at}: {}", recorder.log());
     assert_eq!(std::fs::read(&picture).unwrap().get(..2), Some(&[0xff, 0xd8][..]), "a JPEG");
 
     // Handled.

@@ -5,43 +5,15 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // a test that cannot go on fails
 
-use nvr_tests::plugins::perceive;
+use nvr_tests::plugins::{children, copy, packed, perceive};
 use nvr_tests::recorder::{Cameras, Recorder};
-use nvr_tests::{binary, plugins, wait};
+use nvr_tests::wait;
 use serde_json::Value;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// How long a change may take on a busy machine, seconds.
 const CHANGE_S_MAX: u64 = 60;
-
-/// Builds a plugin and packs it; `version` only makes another file of it. Library and manifest.
-fn build(folder: &Path, plugin: &str, version: u32) -> [PathBuf; 2] {
-    let library = folder.join(format!("lib{plugin}.so"));
-    plugins::build(&format!("tests/plugins/{plugin}.c"), &[], &library);
-    // The code is the same: the hash is not.
-    let mut bytes = std::fs::read(&library).unwrap();
-    bytes.push(u8::try_from(version).unwrap());
-    std::fs::write(&library, bytes).unwrap();
-    let out = folder.join("packed");
-    let packed = Command::new(binary("nvr"))
-        .args(["plugins", "pack"])
-        .arg(&library)
-        .arg("--out")
-        .arg(&out)
-        .output()
-        .unwrap();
-    assert!(packed.status.success(), "{}", String::from_utf8_lossy(&packed.stderr));
-    ["libzone-entry.so", "zone-entry.toml"].map(|name| out.join(name))
-}
-
-/// As a plain `cp` does it.
-fn copy(files: &[PathBuf], to: &Path) {
-    for file in files {
-        std::fs::copy(file, to.join(file.file_name().unwrap())).unwrap();
-    }
-}
 
 struct Rig {
     recorder: Recorder,
@@ -98,7 +70,7 @@ fn drop_in_replace_remove() {
     let built = [1, 2].map(|version| {
         let folder = rig.folder.path().join(version.to_string());
         std::fs::create_dir(&folder).unwrap();
-        build(&folder, "steady", version)
+        packed(&folder, "steady", version)
     });
     rig.configure(&cameras, RULE);
     rig.recorder.start_with(&[("NVR_PERCEIVE", &perceive(rig.folder.path()))]);
@@ -159,7 +131,7 @@ fn perception_that_dies_is_started_again() {
     let cameras = Cameras::start(&["--bitrate-kbps", "500", "--count", "2"]);
     let mut rig = Rig { recorder: Recorder::new(&[]), folder: tempfile::tempdir().unwrap() };
     std::fs::create_dir(rig.plugins()).unwrap();
-    copy(&build(rig.folder.path(), "gazing", 1), &rig.plugins());
+    copy(&packed(rig.folder.path(), "gazing", 1), &rig.plugins());
     rig.configure(&cameras, RULE);
     rig.recorder.start_with(&[("NVR_PERCEIVE", &perceive(rig.folder.path()))]);
     // Its events are frames out of the ring, which has two slots: those that are done come back.
@@ -187,17 +159,4 @@ fn perception_that_dies_is_started_again() {
         assert_eq!(timeline["gaps"], serde_json::json!([]), "{camera}: {timeline}");
     }
     rig.recorder.stop();
-}
-
-/// The children of a process, id and name each, zombies too.
-fn children(of: u32) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-        let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
-        let Some((head, tail)) = stat.rsplit_once(')') else { continue };
-        if tail.split_whitespace().nth(1) == Some(&of.to_string()) {
-            found.push(head.replace('(', ""));
-        }
-    }
-    found
 }

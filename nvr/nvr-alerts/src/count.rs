@@ -1,14 +1,14 @@
 //! Counting: samples of plugins become one set of numbers a minute, and those become a series.
 //!
 //! Promises: crossings add up, occupancy is the last and the most; memory is bounded by [`KEYS_MAX`], what is beyond is
-//! counted; a minute is said once it is over, or a part of it when someone asks.
+//! counted; what is said of a part of a minute adds up with the other parts.
 //! Leaves to others: what a crossing is (plugins), keeping numbers (`nvr-store`).
 
 use nvr_base::Utc;
 use nvr_base::count::{Count, CountKey};
 use std::collections::BTreeMap;
 
-/// Most numbers of a minute, over all rules.
+/// Most numbers that wait, over all rules.
 pub const KEYS_MAX: usize = 10_000;
 
 /// Microseconds in a minute.
@@ -17,7 +17,7 @@ pub const MINUTE_US: i64 = 60_000_000;
 /// The numbers of one rule in one minute.
 pub type Minute = (String, Utc, Vec<Count>);
 
-/// Numbers that wait for their minute to end.
+/// Numbers that wait to be said.
 #[derive(Debug, Clone, Default)]
 pub struct Minutes {
     waiting: BTreeMap<(Utc, String), BTreeMap<CountKey, Count>>,
@@ -44,29 +44,16 @@ impl Minutes {
         }
     }
 
-    /// Minutes that are over at `now`.
-    pub fn over(&mut self, now: Utc) -> Vec<Minute> {
-        let current = period(now, MINUTE_US);
-        let later = self.waiting.split_off(&(current, String::new()));
-        let over = std::mem::replace(&mut self.waiting, later);
-        self.said(over)
-    }
-
     /// All that waits, the part of this minute too: what comes later in it is said on its own.
     pub fn all(&mut self) -> Vec<Minute> {
-        let all = std::mem::take(&mut self.waiting);
-        self.said(all)
+        self.keys = 0;
+        let all = std::mem::take(&mut self.waiting).into_iter().filter(|(_, counts)| !counts.is_empty());
+        all.map(|((at, rule), counts)| (rule, at, counts.into_values().collect())).collect()
     }
 
     /// Samples that were beyond [`KEYS_MAX`].
     pub fn dropped(&self) -> u64 {
         self.dropped
-    }
-
-    fn said(&mut self, minutes: BTreeMap<(Utc, String), BTreeMap<CountKey, Count>>) -> Vec<Minute> {
-        self.keys -= minutes.values().map(BTreeMap::len).sum::<usize>().min(self.keys);
-        let minutes = minutes.into_iter().filter(|(_, counts)| !counts.is_empty());
-        minutes.map(|((at, rule), counts)| (rule, at, counts.into_values().collect())).collect()
     }
 }
 
@@ -136,31 +123,30 @@ mod tests {
         counts.iter().map(one).collect::<Vec<_>>().join(" ")
     }
 
-    /// `f2@5`: two forward at 5 s; `|70`: minutes that are over at 70 s; `!`: all.
+    /// `f2@5`: two forward at 5 s; `!`: all.
     fn check(words: &str, expected: &[&str]) {
         let mut minutes = Minutes::default();
         let mut got = Vec::new();
         for word in words.split_whitespace() {
-            let said = match (word, word.strip_prefix('|')) {
-                ("!", _) => minutes.all(),
-                (_, Some(now)) => minutes.over(Utc(now.parse::<i64>().unwrap_or(0) * 1_000_000)),
-                _ => {
-                    let (at, count) = sample(word);
-                    minutes.take("r", at, count);
-                    Vec::new()
-                }
-            };
-            got.extend(said.iter().map(|(_, at, counts)| format!("{}: {}", at.0 / MINUTE_US, shown(counts))));
+            if word == "!" {
+                let said = minutes.all();
+                got.extend(
+                    said.iter().map(|(_, at, counts)| format!("{}: {}", at.0 / MINUTE_US, shown(counts))),
+                );
+            } else {
+                let (at, count) = sample(word);
+                minutes.take("r", at, count);
+            }
         }
         assert_eq!(got, expected, "{words}");
     }
 
     #[test]
     fn minutes() {
-        check("f1@1 f1@59 b1@30 |59 |60", &["0: f2 b1"]);
-        check("f1@1 f1@61 |61 !", &["0: f1", "1: f1"]);
-        check("f1@1 ! f2@2 |70", &["0: f1", "0: f2"]);
-        check("o3@1 o5@2 o2@3 |70 |200", &["0: o2/5"]);
+        check("f1@1 f1@59 b1@30 !", &["0: f2 b1"]);
+        check("f1@1 f1@61 !", &["0: f1", "1: f1"]);
+        check("f1@1 ! ! f2@2 !", &["0: f1", "0: f2"]);
+        check("o3@1 o5@2 o2@3 ! !", &["0: o2/5"]);
     }
 
     #[test]
@@ -182,7 +168,7 @@ mod tests {
             minutes.take(&format!("r{n}"), Utc(0), sample("f1").1);
         }
         assert_eq!(minutes.dropped(), 5);
-        assert_eq!(minutes.over(Utc(MINUTE_US)).len(), KEYS_MAX);
+        assert_eq!(minutes.all().len(), KEYS_MAX);
         minutes.take("r", Utc(0), sample("f1").1);
         assert_eq!(minutes.all().len(), 1);
     }

@@ -1,8 +1,8 @@
 //! The desk: what the analysis says becomes alerts, counts and blind intervals in the journal.
 //!
 //! Promises: nobody who says something waits: a line is made in memory and waits in the journal's own bounded queue, and
-//! what that cannot take is counted and said (`LinesLost`); a minute's counts are written when it is over, and whatever
-//! waits when the recorder ends in good order; a rule's standing is written when it changes.
+//! what that cannot take is counted and said (`LinesLost`); what was counted is written every [`SAY_EVERY`], so that a
+//! kill costs no more, and when the recorder ends in good order; a rule's standing is written when it changes.
 //! Leaves to others: what is an alert (`nvr_alerts::desk`), who handles it (`answers`), arming (`nvr_alerts::arm`).
 
 use crate::sayings::{Log, Moment, Sayings};
@@ -22,8 +22,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-/// How often minutes that are over are looked for.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The event of a plugin that counts: it works. That is for the log; nobody handles it.
+const FIRST_COUNT: &str = "first-count";
+/// How often what was counted is written: the parts of a minute add up.
+const SAY_EVERY: Duration = Duration::from_secs(10);
 /// Least time between two equal sentences for the technician, µs.
 const SAME_TROUBLE_US: i64 = 60_000_000;
 /// Longest sentence for the technician, in characters.
@@ -69,7 +71,7 @@ fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Desk {
-    /// A desk for the rules of `config`, and the thread that looks for minutes that are over.
+    /// A desk for the rules of `config`, and the thread that writes what they counted.
     ///
     /// # Errors
     /// No thread can be made.
@@ -90,7 +92,7 @@ impl Desk {
         std::thread::Builder::new()
             .name("desk".into())
             .stack_size(256 << 10)
-            .spawn(move || look(&weak, &ends))?;
+            .spawn(move || attend(&weak, &ends))?;
         Ok(desk)
     }
 
@@ -139,13 +141,6 @@ impl Desk {
         self.ends.rung.notify_all();
     }
 
-    fn look(&self) {
-        let now = self.clock.utc();
-        let mut state = held(&self.state);
-        let over = state.minutes.over(now);
-        self.count(&mut state, over);
-    }
-
     fn count(&self, state: &mut State, minutes: Vec<Minute>) {
         for (rule, minute, counts) in minutes {
             let Some(camera) = state.cameras.get(&rule).cloned() else { continue };
@@ -182,13 +177,13 @@ impl State {
 }
 
 /// The desk's thread.
-fn look(desk: &Weak<Desk>, ends: &Ends) {
+fn attend(desk: &Weak<Desk>, ends: &Ends) {
     let mut ended = held(&ends.ended);
     while !*ended {
-        let waited = ends.rung.wait_timeout(ended, LOOK_EVERY);
+        let waited = ends.rung.wait_timeout(ended, SAY_EVERY);
         let now_ended = *waited.unwrap_or_else(PoisonError::into_inner).0;
         let Some(desk) = desk.upgrade().filter(|_| !now_ended) else { return };
-        desk.look();
+        desk.say_counts();
         drop(desk);
         ended = held(&ends.ended);
     }
@@ -238,6 +233,9 @@ impl Sayings for Desk {
     fn event(&self, rule: &str, camera: &CameraId, plugin: &str, now: Moment, event: &Event) {
         Log.event(rule, camera, plugin, now, event);
         let name = vocabulary::event_name(event.kind).unwrap_or("unknown");
+        if name == FIRST_COUNT {
+            return;
+        }
         let (since, event) = (utc(now, event.since_us), heard(now, event));
         let mut state = held(&self.state);
         let actions = state.desk.step(now.utc, Said::Event { rule, plugin, name, since, event });

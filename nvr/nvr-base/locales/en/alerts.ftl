@@ -9,6 +9,8 @@ alert-state-closed = closed
 alert-by = { $state } by { $who }
 alert-confirmed = confirmed
 alert-rejected = rejected
+alert-lasts = lasts
+alert-interrupted = watching was interrupted
 
 counts-none = nothing was counted in this period
 counts-left-off = { $count ->

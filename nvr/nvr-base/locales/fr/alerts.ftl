@@ -9,6 +9,8 @@ alert-state-closed = close
 alert-by = { $state } par { $who }
 alert-confirmed = confirmée
 alert-rejected = rejetée
+alert-lasts = en cours
+alert-interrupted = surveillance interrompue
 
 counts-none = rien n'a été compté pendant cette période
 counts-left-off = { $count ->

@@ -35,6 +35,15 @@
 #ifndef EVENT_TYPE
 #define EVENT_TYPE NVR_EVENT_ZONE_ENTRY
 #endif
+#ifndef SITUATION
+#define SITUATION "zone-entry"
+#endif
+#ifndef REGIME
+#define REGIME NVR_REGIME_EVENT_EIGHT
+#endif
+#ifndef OUTPUTS
+#define OUTPUTS NVR_OUTPUT_EVENTS
+#endif
 
 #define STR(s) ((nvr_str_t){ s, sizeof(s) - 1 })
 
@@ -68,14 +77,14 @@ static const nvr_descriptor_t zoo_descriptor = {
     .id = { PLUGIN_ID, sizeof(PLUGIN_ID) - 1 },
     .name = { "Zoo", 3 },
     .version = { "1.0.0", 5 },
-    .situation = { "zone-entry", 10 },
+    .situation = { SITUATION, sizeof(SITUATION) - 1 },
     .texts = { "{}", 2 },
     .config_schema = { "{}", 2 },
     .event_types = zoo_types,
     .event_types_len = 1,
     .needs = &zoo_needs,
-    .regime = NVR_REGIME_EVENT_EIGHT,
-    .outputs = NVR_OUTPUT_EVENTS,
+    .regime = REGIME,
+    .outputs = OUTPUTS,
     .process_budget_us = 50000,
 };
 

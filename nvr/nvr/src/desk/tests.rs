@@ -99,6 +99,8 @@ fn an_event_is_an_alert_that_is_handled_and_outlives_the_recorder() {
     desk.event("quay", &camera(), "zone-entry 1.0 (0123)", site.moment(), &event(Phase::Begin, 99_000_000));
     desk.event("quay", &camera(), "zone-entry 1.0 (0123)", site.moment(), &event(Phase::Begin, 99_000_000));
     desk.event("gone", &camera(), "zone-entry 1.0 (0123)", site.moment(), &event(Phase::Begin, 99_000_000));
+    let first_count = Event { kind: 11, ..event(Phase::Begin, 99_000_000) };
+    desk.event("count", &camera(), "counting 1.0 (0123)", site.moment(), &first_count);
     let alerts = ask(&site, &store, Some(&desk), &Wanted::default());
     let [alert] = alerts.as_slice() else { panic!("{alerts:?}") };
     for (field, expected) in [

@@ -175,8 +175,14 @@ finding-rules-not-armed = { $rules ->
     .remedy = On a private site write regime = "private-site" in [site]; other sites need authorisations, which a later version brings.
 finding-plugin-missing = there is no plugin “{ $value }” in { $path }: the rule waits for it
     .remedy = Copy the plugin and its manifest there; it starts within seconds.
-finding-below-gate = the rule has { $measured } pixels a metre at its far edge and needs { $needed }
-    .remedy = Draw its zone or line nearer to the camera, analyse a larger stream, or lower min_px_per_m.
+finding-below-gate = the rule has { $measured } pixels a metre at its far edge{ $of ->
+        [plugin] , and its plugin works from { $needed } on
+       *[rule] { " " }and needs { $needed }: it is not watched
+    }
+    .remedy = { $of ->
+        [plugin] Draw its zone or line nearer to the camera (without one it reaches the horizon), or analyse a larger stream.
+       *[rule] Draw its zone or line nearer to the camera (without one it reaches the horizon), analyse a larger stream, or lower min_px_per_m.
+    }
 finding-not-calibrated = rules need pixels a metre of the camera “{ $value }”, which is not calibrated: they cannot be checked
     .remedy = Write ground_points or ground_heights into the camera.
 finding-bad-trusted-key = “{ $value }” is no minisign public key

@@ -181,8 +181,14 @@ finding-rules-not-armed = { $rules ->
     .remedy = Sur un site privé, écrivez regime = "private-site" dans [site] ; les autres sites ont besoin d'autorisations, qu'une version ultérieure apporte.
 finding-plugin-missing = il n'y a pas de greffon « { $value } » dans { $path } : la règle l'attend
     .remedy = Copiez-y le greffon et son manifeste ; il démarre en quelques secondes.
-finding-below-gate = la règle a { $measured } pixels par mètre à son bord lointain et il lui en faut { $needed }
-    .remedy = Dessinez sa zone ou sa ligne plus près de la caméra, analysez un flux plus grand, ou baissez min_px_per_m.
+finding-below-gate = la règle a { $measured } pixels par mètre à son bord lointain{ $of ->
+        [plugin] , et son greffon travaille à partir de { $needed }
+       *[rule] { " " }et il lui en faut { $needed } : elle n'est pas surveillée
+    }
+    .remedy = { $of ->
+        [plugin] Dessinez sa zone ou sa ligne plus près de la caméra (sans elle, la règle va jusqu'à l'horizon), ou analysez un flux plus grand.
+       *[rule] Dessinez sa zone ou sa ligne plus près de la caméra (sans elle, la règle va jusqu'à l'horizon), analysez un flux plus grand, ou baissez min_px_per_m.
+    }
 finding-not-calibrated = des règles demandent des pixels par mètre de la caméra « { $value } », qui n'est pas étalonnée : cela ne peut pas être vérifié
     .remedy = Écrivez ground_points ou ground_heights dans la caméra.
 finding-bad-trusted-key = « { $value } » n'est pas une clé publique minisign

@@ -122,6 +122,13 @@ impl Camera {
         }
     }
 
+    /// The stream that analysis looks at: the recorded sub-stream, which has the pixels a detector wants at a tenth of the
+    /// cost, else the recorded main stream.
+    pub fn analysed(&self) -> Option<StreamKind> {
+        let sub = (self.sub.is_some() && self.record_sub).then_some(StreamKind::Sub);
+        sub.or(self.record.then_some(StreamKind::Main))
+    }
+
     /// The streams of this camera that are recorded.
     pub fn streams(&self, storage: &Storage) -> Vec<StreamConfig> {
         let stream = |kind, address: &Address| StreamConfig {

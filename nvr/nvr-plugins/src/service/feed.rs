@@ -45,7 +45,7 @@ impl Service {
             .iter()
             .filter_map(|a| Some((camera.places.models.at(a.order)?, &a.inference)))
             .collect();
-        for armed in self.rules.values_mut().filter(|a| a.camera == of.camera && a.is_on_duty) {
+        for armed in self.rules.values_mut().filter(|a| a.camera == of.camera && a.is_looking()) {
             let serving = self.serving.get(armed.rule.situation.as_str());
             let (change, speaker) = (armed.change(serving), armed.speaker.clone());
             for instance in armed.instances.iter_mut().filter(|i| i.is_running()) {

@@ -32,6 +32,11 @@ impl Service {
             camera.presence = Presence::Up;
             self.is_dirty = true;
         }
+        // The word of its format came before the camera was known here.
+        if camera.width_px.is_none() && of.picture.0 > 0 {
+            camera.width_px = Some(of.picture.0);
+            self.is_dirty = true;
+        }
         let fps = camera.order.as_ref().map_or(1.0, |order| order.fps);
         let mut frames: Vec<(FrameKey, FrameRef, bool)> = Vec::new();
         for delivered in &of.frames {

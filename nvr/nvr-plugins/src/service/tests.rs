@@ -408,6 +408,17 @@ fn a_rule_below_its_gate_is_blind() {
 }
 
 #[test]
+fn the_first_frame_tells_the_width_where_nothing_else_did() {
+    let zone = "zone = [[0.2, 0.6], [0.8, 0.6], [0.5, 0.9]]\nmin_px_per_m = 40\n";
+    let mut rig = Rig::new(&format!("{LEVEL}{ONE}{zone}"));
+    rig.serve(1);
+    rig.created(1, 1);
+    let analysed = Analysed { camera: 1, picture: (640, 360), ..Analysed::default() };
+    let done = rig.step(Event::Analysed(Box::new(analysed)));
+    assert!(done.contains(&"one-a below-gate".to_owned()), "{done:?}");
+}
+
+#[test]
 fn what_only_the_plugin_would_like_is_said_once() {
     let rule = |y: &str| format!("{LEVEL}{ONE}zone = [[0.2, {y}], [0.8, {y}], [0.5, 0.9]]\n");
     let mut rig = Rig::new(&rule("0.6"));

@@ -385,7 +385,8 @@ typedef struct nvr_detector_factory {
     /*
      * `config` is one JSON object: the rule as configured, common keys (zone, line, direction, dwell_s, classes, …) and
      * those of `config_schema`; absent keys are absent. For a camera with a ground calibration also
-     * "ground": 9 numbers, the row-major homography from the normalised picture to metres on the ground.
+     * "ground": 9 numbers, the row-major homography from the normalised picture to metres on the ground. A point whose
+     * third homogeneous coordinate is not above 0.001 is on or above the horizon and has no metres.
      * On NVR_OK `*out` is the instance. `host` lives until its `destroy` has returned.
      */
     nvr_status_t (*create)(const nvr_host_t *host, nvr_str_t config, nvr_detector_t **out, nvr_buf_t *err);

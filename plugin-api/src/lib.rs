@@ -29,6 +29,7 @@ pub use event::{Event, Sample};
 pub use input::{Frame, Inference, Input};
 pub use needs::{FrameNeed, InferenceNeed, LabelSet, Needs};
 pub use nvr_base::geometry::{Line, Point, Polygon, Rect};
+pub use nvr_base::ground::Ground;
 pub use nvr_base::label::{Class, Label};
 pub use nvr_base::scene::{Scene, Track, TrackId};
 pub use output::Output;

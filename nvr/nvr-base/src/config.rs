@@ -13,6 +13,7 @@ pub mod claim;
 mod cross;
 mod files;
 pub mod finding;
+mod ground;
 mod line;
 pub mod mask;
 pub mod plugins;

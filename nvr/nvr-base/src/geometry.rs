@@ -2,7 +2,7 @@
 //!
 //! Promises: everything is normalised to the picture, 0..1, origin top left, so a sub-stream and a main stream agree;
 //! no function panics, and an empty or degenerate shape has area 0 and contains nothing.
-//! Leaves to others: limits on what a file may say (`rule`), metres on the ground (`nvr-perception`).
+//! Leaves to others: limits on what a file may say (`rule`), metres on the ground (`ground`).
 
 use serde::{Deserialize, Serialize};
 

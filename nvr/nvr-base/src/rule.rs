@@ -6,6 +6,7 @@
 
 use crate::config::{Finding, FindingId, Place, unknown_key};
 use crate::geometry::{Line, Polygon};
+use crate::ground::Ground;
 use crate::id::CameraId;
 use crate::label::Class;
 use crate::schedule::Schedule;
@@ -176,10 +177,10 @@ impl Rule {
     }
 }
 
-/// A file for `nvr replay --rules`: masks of the one camera, and its rules.
+/// A file for `nvr replay --rules`: masks and calibration of the one camera, and its rules.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RulesFile {
-    /// Polygons the analysis must not look at.
+    /// What is said of the camera.
     pub camera: CameraMasks,
     /// The rules, in the file's order.
     pub rules: Vec<Rule>,
@@ -190,4 +191,6 @@ pub struct RulesFile {
 pub struct CameraMasks {
     /// Polygons the analysis must not look at.
     pub masks: Vec<Polygon>,
+    /// Its calibration: from the picture to metres on the ground.
+    pub ground: Option<Ground>,
 }

@@ -7,7 +7,6 @@ pub mod analyse;
 pub mod annotate;
 pub mod engine;
 pub mod gate;
-pub mod ground;
 pub mod infer;
 pub mod live;
 pub mod mask;

@@ -3,12 +3,12 @@
 //! Promises: pure; the same object in replay and in service.
 //! Leaves to others: the common keys' meaning (`nvr_base::rule`), judging the values (the plugin).
 
-use nvr_base::Class;
 use nvr_base::rule::{Direction, Rule};
+use nvr_base::{Class, Ground};
 use serde_json::{Map, Value, json};
 
-/// The configuration of the instance that watches `rule`.
-pub fn config(rule: &Rule) -> Value {
+/// The configuration of the instance that watches `rule` on a camera that is calibrated like this, or not at all.
+pub fn config(rule: &Rule, ground: Option<&Ground>) -> Value {
     let own = |(key, value)| Some((String::clone(key), serde_json::to_value::<&toml::Value>(value).ok()?));
     let mut keys: Map<String, Value> = rule.extra.iter().filter_map(own).collect();
     let mut set = |key: &str, value: Option<Value>| {
@@ -23,6 +23,7 @@ pub fn config(rule: &Rule) -> Value {
     set("dwell_s", rule.dwell_s.map(|s| json!(s)));
     let names = |classes: &Vec<Class>| json!(classes.iter().map(ToString::to_string).collect::<Vec<_>>());
     set("classes", rule.classes.as_ref().map(names));
+    set("ground", ground.map(|ground| json!(ground)));
     Value::Object(keys)
 }
 
@@ -49,13 +50,20 @@ mod tests {
 
     #[test]
     fn a_rule_as_its_plugin_reads_it() {
-        let check = |keys: &str, expected: Value| assert_eq!(config(&rule(keys)), expected, "{keys}");
+        let check = |keys: &str, expected: Value| assert_eq!(config(&rule(keys), None), expected, "{keys}");
         check("", json!({"direction": "both"}));
         check("severity = 1\ndwell_s = 2", json!({"direction": "both", "dwell_s": 2.0}));
         check(
             "allowed_direction = [0, -1]\nclasses = [\"person\"]",
             json!({"direction": "both", "allowed_direction": [0, -1], "classes": ["person"]}),
         );
+    }
+
+    #[test]
+    fn a_calibrated_camera() {
+        let ground = Ground::try_from([2.0, 0.0, 0.0, 0.0, 3.0, 0.0, 0.0, 0.0, 1.0]).unwrap();
+        let expected = json!({"direction": "both", "ground": [2.0, 0.0, 0.0, 0.0, 3.0, 0.0, 0.0, 0.0, 1.0]});
+        assert_eq!(config(&rule(""), Some(&ground)), expected);
     }
 
     #[test]

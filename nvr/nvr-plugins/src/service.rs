@@ -14,6 +14,7 @@
 
 mod armed;
 mod feed;
+mod gate;
 mod instance;
 mod objects;
 mod orders;
@@ -29,12 +30,12 @@ use crate::said::Said;
 use armed::Armed;
 pub use instance::Tally;
 use jiff::civil::DateTime;
-use nvr_base::CameraId;
 use nvr_base::analysis::{Analysed, CameraNumber, CameraOrder, RingNumber};
 use nvr_base::blind::BlindReason;
 use nvr_base::geometry::Polygon;
 use nvr_base::perceive_protocol::Rate;
 use nvr_base::rule::Rule;
+use nvr_base::{CameraId, Ground};
 use orders::Places;
 pub use report::{CameraReport, Report, RuleReport};
 use seat::{Part, Seat};
@@ -56,7 +57,7 @@ pub struct WorkerKey {
 }
 
 /// What the service knows of a worker's plugin.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Plugin {
     /// The `situation` of its rules.
     pub id: String,
@@ -64,6 +65,8 @@ pub struct Plugin {
     pub label: String,
     /// JSON Schema of its own keys.
     pub schema: String,
+    /// Pixels a metre that a rule without its own number should have; 0: none.
+    pub min_px_per_m: f32,
 }
 
 /// A camera with rules.
@@ -75,6 +78,8 @@ pub struct ArmedCamera {
     pub id: CameraId,
     /// What must not be looked at.
     pub masks: Vec<Polygon>,
+    /// Its calibration.
+    pub ground: Option<Ground>,
 }
 
 /// What happened.
@@ -115,6 +120,8 @@ pub enum Event {
     Rates(Vec<Rate>),
     /// A camera's samples cannot be analysed, and why.
     Trouble(CameraNumber, Option<String>),
+    /// A camera's pictures are so many pixels wide from now on.
+    Picture(CameraNumber, u32),
     /// A camera sends.
     CameraUp(CameraNumber),
     /// A camera does not send.
@@ -221,6 +228,9 @@ enum Presence {
 struct Camera {
     id: CameraId,
     masks: Vec<Polygon>,
+    ground: Option<Ground>,
+    /// Width of its pictures, pixels, once one has come.
+    width_px: Option<u32>,
     presence: Presence,
     trouble: Option<String>,
     given_fps: Option<f32>,
@@ -277,6 +287,11 @@ impl Service {
                 }
             }
             Event::Trouble(number, why) => self.trouble(number, why, &mut actions),
+            Event::Picture(number, width_px) => {
+                if let Some(camera) = self.cameras.get_mut(&number) {
+                    camera.width_px = Some(width_px);
+                }
+            }
             Event::CameraUp(number) => changes = self.presence(number, Presence::Up),
             Event::CameraDown(number) => changes = self.presence(number, Presence::Down),
             Event::Said(key, said) => {
@@ -303,7 +318,7 @@ impl Service {
         let mut over = Vec::new();
         for rule in rules {
             let Some(camera) = cameras.iter().find(|c| Some(&c.id) == rule.camera.as_ref()) else { continue };
-            let config = rule_config::config(&rule).to_string();
+            let config = rule_config::config(&rule, camera.ground.as_ref()).to_string();
             let is_same = |a: &Armed| {
                 a.camera == camera.number && a.config == config && a.rule.situation == rule.situation
             };
@@ -324,10 +339,12 @@ impl Service {
                 camera.1.masks.clear();
             }
         }
-        for ArmedCamera { number, id, masks } in cameras {
+        for ArmedCamera { number, id, masks, ground } in cameras {
             let camera = self.cameras.entry(number).or_insert_with(|| Camera {
                 id: id.clone(),
                 masks: Vec::new(),
+                ground: None,
+                width_px: None,
                 presence: Presence::Unknown,
                 trouble: None,
                 given_fps: None,
@@ -336,7 +353,7 @@ impl Service {
                 places: Places::default(),
                 order: None,
             });
-            (camera.id, camera.masks) = (id, masks);
+            (camera.id, camera.masks, camera.ground) = (id, masks, ground);
         }
     }
 

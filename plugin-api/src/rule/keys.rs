@@ -5,6 +5,7 @@
 
 use crate::closed::Direction;
 use nvr_base::geometry::{Line, Point, Polygon};
+use nvr_base::ground::Ground;
 use nvr_base::label::{Class, Label};
 use serde::Deserialize;
 
@@ -39,7 +40,7 @@ impl LineDirection {
     }
 }
 
-/// Zone, line, direction, dwell, classes. Other keys of the rule are left alone.
+/// Zone, line, direction, dwell, classes, the camera's ground. Other keys of the rule are left alone.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(default)]
 pub struct CommonKeys {
@@ -53,6 +54,8 @@ pub struct CommonKeys {
     pub dwell_s: Option<f64>,
     /// What is watched; absent: person and vehicle.
     pub classes: Option<Vec<Class>>,
+    /// From the picture to metres: distances, areas, pixels a metre; absent: the camera is not calibrated.
+    pub ground: Option<Ground>,
 }
 
 impl CommonKeys {
@@ -145,6 +148,25 @@ mod tests {
         check(r#"{"dwell_s":-1}"#, Err("dwell_s"));
         check(r#"{"classes":["face"]}"#, Err("face"));
         check(r#"{"classes":[]}"#, Err("classes"));
+        check(r#"{"ground":[1,0,0]}"#, Err("length"));
+        check(r#"{"ground":[1,0,0,2,0,0,0,0,1]}"#, Err("homography"));
+    }
+
+    #[test]
+    fn metres_of_a_calibrated_camera() {
+        // A picture of 8 m × 6 m, seen from above, 640 pixels wide.
+        let keys = CommonKeys::read(r#"{"ground":[8,0,0,0,6,0,0,0,1]}"#).ok();
+        let ground = keys.and_then(|keys| keys.ground);
+        let p = |x: f32, y: f32| Point { x, y };
+        let near = |found: Option<f64>, expected: f64| {
+            assert!(found.is_some_and(|n| (n - expected).abs() < 1e-6), "{found:?} is not {expected}");
+        };
+        let of = |measure: fn(&Ground) -> Option<f64>| ground.as_ref().and_then(measure);
+        near(of(|g| g.metres(Point { x: 0.5, y: 0.5 }).map(|[east, _]| east)), 4.0);
+        near(ground.as_ref().and_then(|g| g.distance_m(p(0.0, 0.0), p(1.0, 1.0))), 10.0);
+        near(ground.as_ref().and_then(|g| g.px_per_m(p(0.5, 0.5), 640)), 80.0);
+        near(of(|g| g.area_m2(&Polygon::picture())), 48.0);
+        assert_eq!(CommonKeys::read("{}").ok().and_then(|keys| keys.ground), None);
     }
 
     #[test]

@@ -4,6 +4,8 @@ severity-error = error
 severity-warning = warning
 remedy = remedy: { $remedy }
 
+check-px-per-m = { $rule }: { $px } pixels a metre at its far edge
+check-px-unknown = { $rule }: its pixels a metre depend on the size of the picture: nvr check --probe asks the camera
 check-summary = { $cameras ->
         [one] { $cameras } camera
        *[other] { $cameras } cameras

@@ -123,6 +123,26 @@ finding-audio-needs-basis = sound may not be recorded without a legal basis
     .remedy = Take audio = true out, or state the basis: legal_basis = "…". In public places there is none in France.
 finding-bad-mask = mask number { $number } is no polygon inside the picture
     .remedy = Write at least three points [x, y], each number between 0 and 1 from the top left corner.
+finding-bad-ground = { $why ->
+        [row] number { $number } of “{ $key }” is not four numbers
+        [count] “{ $key }” has { $number ->
+            [one] 1 { $kind ->
+                [points] point
+               *[heights] height
+            }
+           *[other] { $number } { $kind }
+        }
+        [value] number { $number } of “{ $key }” is not in the picture, or its metres are not plausible
+        [fit] number { $number } of “{ $key }” does not fit the others
+        [upright] number { $number } of “{ $key }” does not stand: its head is not above its foot
+        [order] “{ $key }” has another order on the ground than in the picture
+        [distance] both heights of “{ $key }” are at the same distance, or the nearer one is not lower in the picture
+       *[line] three of the points of “{ $key }” are on one line
+    }
+    .remedy = { $kind ->
+        [heights] Write two things that stand upright at clearly different distances, [x, y of the foot, y of the head, height in metres] each.
+       *[points] Write 4 to 16 points of the ground that span an area, such as the corners of a parking space, as [x, y, metres east, metres north].
+    }
 
 ## Rules
 
@@ -155,6 +175,16 @@ finding-rules-not-armed = { $rules ->
     .remedy = On a private site write regime = "private-site" in [site]; other sites need authorisations, which a later version brings.
 finding-plugin-missing = there is no plugin “{ $value }” in { $path }: the rule waits for it
     .remedy = Copy the plugin and its manifest there; it starts within seconds.
+finding-below-gate = the rule has { $measured } pixels a metre at its far edge{ $of ->
+        [plugin] , and its plugin works from { $needed } on
+       *[rule] { " " }and needs { $needed }: it is not watched
+    }
+    .remedy = { $of ->
+        [plugin] Draw its zone or line nearer to the camera (without one it reaches the horizon), or analyse a larger stream.
+       *[rule] Draw its zone or line nearer to the camera (without one it reaches the horizon), analyse a larger stream, or lower min_px_per_m.
+    }
+finding-not-calibrated = rules need pixels a metre of the camera “{ $value }”, which is not calibrated: they cannot be checked
+    .remedy = Write ground_points or ground_heights into the camera.
 finding-bad-trusted-key = “{ $value }” is no minisign public key
     .remedy = Write the second line of the .pub file, 56 characters that start with RW.
 

@@ -4,6 +4,8 @@ severity-error = erreur
 severity-warning = avertissement
 remedy = remède : { $remedy }
 
+check-px-per-m = { $rule } : { $px } pixels par mètre à son bord lointain
+check-px-unknown = { $rule } : ses pixels par mètre dépendent de la taille de l'image : nvr check --probe interroge la caméra
 check-summary = { $cameras ->
         [one] { $cameras } caméra
        *[other] { $cameras } caméras

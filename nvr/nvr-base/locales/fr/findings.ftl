@@ -126,6 +126,29 @@ finding-audio-needs-basis = le son ne peut pas être enregistré sans base léga
     .remedy = Retirez audio = true, ou indiquez la base : legal_basis = "…". Dans un lieu public, il n'y en a pas en France.
 finding-bad-mask = le masque numéro { $number } n'est pas un polygone dans l'image
     .remedy = Écrivez au moins trois points [x, y], chaque nombre entre 0 et 1 depuis le coin supérieur gauche.
+finding-bad-ground = { $why ->
+        [row] le numéro { $number } de « { $key } » n'est pas une suite de quatre nombres
+        [count] « { $key } » a { $number ->
+            [one] { $kind ->
+                [points] 1 point
+               *[heights] 1 hauteur
+            }
+           *[other] { $kind ->
+                [points] { $number } points
+               *[heights] { $number } hauteurs
+            }
+        }
+        [value] le numéro { $number } de « { $key } » n'est pas dans l'image, ou ses mètres ne sont pas plausibles
+        [fit] le numéro { $number } de « { $key } » ne s'accorde pas avec les autres
+        [upright] le numéro { $number } de « { $key } » n'est pas debout : sa tête n'est pas au-dessus de son pied
+        [order] « { $key } » n'a pas le même ordre au sol que dans l'image
+        [distance] les deux hauteurs de « { $key } » sont à la même distance, ou la plus proche n'est pas plus bas dans l'image
+       *[line] trois des points de « { $key } » sont sur une ligne
+    }
+    .remedy = { $kind ->
+        [heights] Écrivez deux objets debout à des distances nettement différentes, chacun [x, y du pied, y de la tête, hauteur en mètres].
+       *[points] Écrivez 4 à 16 points du sol qui délimitent une surface, par exemple les coins d'une place de stationnement, sous la forme [x, y, mètres vers l'est, mètres vers le nord].
+    }
 
 ## Règles
 
@@ -158,6 +181,16 @@ finding-rules-not-armed = { $rules ->
     .remedy = Sur un site privé, écrivez regime = "private-site" dans [site] ; les autres sites ont besoin d'autorisations, qu'une version ultérieure apporte.
 finding-plugin-missing = il n'y a pas de greffon « { $value } » dans { $path } : la règle l'attend
     .remedy = Copiez-y le greffon et son manifeste ; il démarre en quelques secondes.
+finding-below-gate = la règle a { $measured } pixels par mètre à son bord lointain{ $of ->
+        [plugin] , et son greffon travaille à partir de { $needed }
+       *[rule] { " " }et il lui en faut { $needed } : elle n'est pas surveillée
+    }
+    .remedy = { $of ->
+        [plugin] Dessinez sa zone ou sa ligne plus près de la caméra (sans elle, la règle va jusqu'à l'horizon), ou analysez un flux plus grand.
+       *[rule] Dessinez sa zone ou sa ligne plus près de la caméra (sans elle, la règle va jusqu'à l'horizon), analysez un flux plus grand, ou baissez min_px_per_m.
+    }
+finding-not-calibrated = des règles demandent des pixels par mètre de la caméra « { $value } », qui n'est pas étalonnée : cela ne peut pas être vérifié
+    .remedy = Écrivez ground_points ou ground_heights dans la caméra.
 finding-bad-trusted-key = « { $value } » n'est pas une clé publique minisign
     .remedy = Écrivez la seconde ligne du fichier .pub, 56 caractères qui commencent par RW.
 

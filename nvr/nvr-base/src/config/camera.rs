@@ -7,12 +7,13 @@ use super::address::{ADDRESS_CHARS_MAX, Address, AddressFault};
 use super::claim::ClaimKind;
 use super::cross::Sketch;
 use super::finding::{FindingId, quote};
-use super::mask;
 use super::secret::Password;
 use super::section::{Report, Section, Text};
 use super::site::NAME_CHARS_MAX;
 use super::storage::{BASIS_CHARS_MAX, PATH_CHARS_MAX, Storage, keep_days};
+use super::{ground, mask};
 use crate::geometry::Polygon;
+use crate::ground::Ground;
 use crate::text::{Arg, printable};
 use crate::{CameraId, StreamId, StreamKind};
 use std::path::PathBuf;
@@ -85,6 +86,8 @@ pub struct Camera {
     pub sub_keep_days: Option<u32>,
     /// Parts of the picture that analysis must not look at.
     pub masks: Vec<Polygon>,
+    /// Its calibration: from the picture to metres on the ground.
+    pub ground: Option<Ground>,
     /// For a V4L2 device.
     pub v4l2: V4l2Options,
 }
@@ -117,6 +120,13 @@ impl Camera {
             StreamKind::Main => self.keep_days.unwrap_or(storage.keep_days),
             StreamKind::Sub => self.sub_keep_days.or(self.keep_days).unwrap_or(storage.sub_keep_days),
         }
+    }
+
+    /// The stream that analysis looks at: the recorded sub-stream, which has the pixels a detector wants at a tenth of the
+    /// cost, else the recorded main stream.
+    pub fn analysed(&self) -> Option<StreamKind> {
+        let sub = (self.sub.is_some() && self.record_sub).then_some(StreamKind::Sub);
+        sub.or(self.record.then_some(StreamKind::Main))
     }
 
     /// The streams of this camera that are recorded.
@@ -175,6 +185,7 @@ impl Camera {
             }
         }
         let masks = section.entry("masks").and_then(|entry| mask::read(report, entry));
+        let ground = ground::read(&mut section, report);
         let transport =
             section.choice(report, "transport", &[("tcp", Transport::Tcp), ("udp", Transport::Udp)]);
         let record = section.flag(report, "record");
@@ -208,6 +219,7 @@ impl Camera {
             keep_days: keep,
             sub_keep_days: sub_keep,
             masks: masks.unwrap_or_default(),
+            ground,
             v4l2,
         };
         (sketch, Some(camera))

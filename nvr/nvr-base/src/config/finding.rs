@@ -134,6 +134,8 @@ finding_ids! {
     AudioNeedsBasis = "audio-needs-basis", Error;
     /// A mask that is no polygon inside the picture.
     BadMask = "bad-mask", Error;
+    /// Points or heights that are no calibration.
+    BadGround = "bad-ground", Error;
 
     // Rules.
     /// A rule id with wrong characters or length.
@@ -158,6 +160,10 @@ finding_ids! {
     RulesNotArmed = "rules-not-armed", Warning;
     /// A rule whose plugin is not in the folder.
     PluginMissing = "plugin-missing", Warning;
+    /// Fewer pixels a metre at the far edge than a rule needs.
+    BelowGate = "below-gate", Warning;
+    /// Rules need pixels a metre of a camera that is not calibrated.
+    NotCalibrated = "not-calibrated", Warning;
     /// A trusted key that is no minisign public key.
     BadTrustedKey = "bad-trusted-key", Error;
 

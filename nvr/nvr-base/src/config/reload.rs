@@ -6,6 +6,7 @@
 
 use super::{Config, StreamConfig};
 use crate::geometry::Polygon;
+use crate::ground::Ground;
 use crate::{CameraId, Rule, StreamId};
 use std::collections::BTreeMap;
 
@@ -75,12 +76,16 @@ pub fn plan(old: &Config, new: &Config) -> Vec<Change> {
     changes
 }
 
+/// Masks and calibration of a camera.
+type Looks<'a> = (&'a [Polygon], Option<&'a Ground>);
+
 /// What the analysis is ordered, wherever it stands in the file.
-fn rules_of(config: &Config) -> (Vec<Rule>, BTreeMap<&CameraId, &[Polygon]>) {
+fn rules_of(config: &Config) -> (Vec<Rule>, BTreeMap<&CameraId, Looks<'_>>) {
     let plain = |rule: &Rule| Rule { place: None, extra_places: BTreeMap::new(), ..rule.clone() };
-    let masks = config.cameras.iter().map(|camera| (&camera.id, camera.masks.as_slice()));
+    let looks = config.cameras.iter().map(|c| (&c.id, (c.masks.as_slice(), c.ground.as_ref())));
     // A camera that only one of the two has counts by its rules and streams.
-    (config.rules.iter().map(plain).collect(), masks.filter(|(_, masks)| !masks.is_empty()).collect())
+    let says_something = |(_, (masks, ground)): &(_, Looks<'_>)| !masks.is_empty() || ground.is_some();
+    (config.rules.iter().map(plain).collect(), looks.filter(says_something).collect())
 }
 
 /// Keys of a stream that its session depends on and that differ.
@@ -118,6 +123,7 @@ fn applied(old: &Config, new: &Config) -> Vec<String> {
             ("keep_days", before.keep_days != camera.keep_days),
             ("sub_keep_days", before.sub_keep_days != camera.sub_keep_days),
             ("masks", before.masks != camera.masks),
+            ("ground", before.ground != camera.ground),
         ];
         keys.extend(changed(&own).map(|key| format!("camera[{}].{key}", camera.id)));
     }
@@ -201,6 +207,8 @@ url = "rtsp://10.0.0.2/main"
         check(&[("[storage]", rule)], &["rules"]);
         let mask = "id = \"gate\"\nmasks = [[[0,0],[1,0],[1,1]]]";
         check(&[("id = \"gate\"", mask)], &["apply camera[gate].masks", "rules"]);
+        let ground = "id = \"gate\"\nground_heights = [[0.5,0.8,0.5,1.8],[0.5,0.5,0.38,1.8]]";
+        check(&[("id = \"gate\"", ground)], &["apply camera[gate].ground", "rules"]);
         let regime = "[site]\nregime = \"private-site\"\n[storage]";
         check(&[("[storage]", regime)], &["apply site.regime", "rules"]);
         check(&[("[storage]", "[plugins]\nallow_unsigned = true\n[storage]")], &["plugins"]);

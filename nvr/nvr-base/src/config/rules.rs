@@ -9,7 +9,7 @@ use super::finding::{Finding, FindingId, quote};
 use super::section::{Entry, Report, Section};
 use super::site::{Regime, Site};
 use super::suggest::nearest;
-use super::{CONFIG_BYTES_MAX, mask};
+use super::{CONFIG_BYTES_MAX, ground, mask};
 use crate::geometry::{Line, Point, Polygon};
 use crate::label::Class;
 use crate::rule::{
@@ -65,10 +65,11 @@ pub fn parse_rules(file: &Path, text: &str) -> (Option<RulesFile>, Vec<Finding>)
         let mut camera = root.section(&mut report, "camera");
         let masks =
             camera.entry("masks").and_then(|entry| mask::read(&mut report, entry)).unwrap_or_default();
+        let ground = ground::read(&mut camera, &mut report);
         camera.finish(&mut report, |_| None);
         let rules = read_rules(&mut root, &mut report, false);
         root.finish(&mut report, |_| None);
-        found = Some(RulesFile { camera: CameraMasks { masks }, rules });
+        found = Some(RulesFile { camera: CameraMasks { masks, ground }, rules });
     }
     let found = found.filter(|_| !report.has_errors());
     let (mut findings, _) = report.finish();

@@ -33,6 +33,12 @@ pub(super) struct Armed {
     /// Whose words count.
     pub(super) speaker: Option<WorkerKey>,
     pub(super) is_on_duty: bool,
+    /// Pixels a metre at its far edge, where that is known.
+    pub(super) px_per_m: Option<f64>,
+    /// Fewer than it says it needs.
+    pub(super) is_below_gate: bool,
+    /// It was said that they are fewer than its plugin would like.
+    pub(super) was_warned: bool,
     /// Somebody spoke for it since it was armed.
     pub(super) was_served: bool,
     /// What was said of its watch last; nothing was said yet.
@@ -55,6 +61,9 @@ impl Armed {
             instances: Vec::new(),
             speaker: None,
             is_on_duty: true,
+            px_per_m: None,
+            is_below_gate: false,
+            was_warned: false,
             was_served: false,
             said: None,
             starting_ms: now_ms,
@@ -63,6 +72,11 @@ impl Armed {
             events: 0,
             samples: 0,
         }
+    }
+
+    /// Its instances are given frames.
+    pub(super) fn is_looking(&self) -> bool {
+        self.is_on_duty && !self.is_below_gate
     }
 
     pub(super) fn instance(&mut self, worker: &WorkerKey, number: InstanceId) -> Option<&mut Instance> {
@@ -165,6 +179,9 @@ impl Armed {
         if !self.is_on_duty {
             return Some(BlindReason::OffSchedule);
         }
+        if self.is_below_gate {
+            return Some(BlindReason::BelowGate);
+        }
         if !is_up {
             return if self.was_served {
                 Some(BlindReason::AnalysisDown)
@@ -213,7 +230,9 @@ impl Armed {
         let is_over = match self.said {
             Some(None) => true,
             Some(Some(reason)) if reason == away => camera.presence == Presence::Down,
-            Some(Some(reason)) => reason == off || (reason == failed && self.was_served),
+            Some(Some(reason)) => {
+                reason == off || reason == BlindReason::BelowGate || (reason == failed && self.was_served)
+            }
             None => false,
         };
         if is_over {

@@ -32,6 +32,11 @@ impl Service {
             camera.presence = Presence::Up;
             self.is_dirty = true;
         }
+        // The word of its format came before the camera was known here.
+        if camera.width_px.is_none() && of.picture.0 > 0 {
+            camera.width_px = Some(of.picture.0);
+            self.is_dirty = true;
+        }
         let fps = camera.order.as_ref().map_or(1.0, |order| order.fps);
         let mut frames: Vec<(FrameKey, FrameRef, bool)> = Vec::new();
         for delivered in &of.frames {
@@ -45,7 +50,7 @@ impl Service {
             .iter()
             .filter_map(|a| Some((camera.places.models.at(a.order)?, &a.inference)))
             .collect();
-        for armed in self.rules.values_mut().filter(|a| a.camera == of.camera && a.is_on_duty) {
+        for armed in self.rules.values_mut().filter(|a| a.camera == of.camera && a.is_looking()) {
             let serving = self.serving.get(armed.rule.situation.as_str());
             let (change, speaker) = (armed.change(serving), armed.speaker.clone());
             for instance in armed.instances.iter_mut().filter(|i| i.is_running()) {

@@ -24,6 +24,8 @@ pub struct RuleReport {
     pub why: Option<String>,
     /// Whose words count: `id version (hash)`.
     pub plugin: Option<String>,
+    /// Pixels a metre at its far edge; null while the camera is not calibrated or has sent nothing.
+    pub px_per_m: Option<f64>,
     /// What was said to begin and not to end.
     pub open: usize,
     /// Events, over all generations.
@@ -80,6 +82,7 @@ impl Service {
                 blind: armed.said.flatten(),
                 why: voice.and_then(refusal),
                 plugin,
+                px_per_m: armed.px_per_m,
                 open: armed.open.len(),
                 events: armed.events,
                 samples: armed.samples,

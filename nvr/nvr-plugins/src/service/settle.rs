@@ -25,6 +25,7 @@ impl Service {
                 armed.is_on_duty = schedule::holds(&armed.rule.schedule, local);
             }
         }
+        self.gate(actions);
         self.end_instances(actions);
         self.make_instances(actions);
         self.switch(actions);
@@ -211,7 +212,7 @@ impl Service {
     fn order_cameras(&mut self, now_ms: u64, actions: &mut Vec<Action>) {
         for (number, camera) in &mut self.cameras {
             let mut wishes: Vec<Wish<'_>> = Vec::new();
-            for armed in self.rules.values().filter(|a| a.camera == *number && a.is_on_duty) {
+            for armed in self.rules.values().filter(|a| a.camera == *number && a.is_looking()) {
                 let serving = self.serving.get(armed.rule.situation.as_str());
                 let is_kept = armed.change(serving) == Change::Awaited;
                 for instance in armed.instances.iter().filter(|i| i.is_running()) {

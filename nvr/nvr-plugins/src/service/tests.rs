@@ -36,12 +36,16 @@ impl Rig {
 
     fn arm(&mut self, rules: &str) -> Vec<String> {
         let (rules, findings) = parse_rules("r.toml".as_ref(), rules);
-        let mut rules = rules.unwrap_or_else(|| panic!("{findings:?}")).rules;
+        let file = rules.unwrap_or_else(|| panic!("{findings:?}"));
+        let (mut rules, ground) = (file.rules, file.camera.ground);
         for rule in &mut rules {
             let camera = rule.id.split('-').next().unwrap();
             rule.camera = Some(camera.parse().unwrap());
         }
-        let camera = |number, id: &str| ArmedCamera { number, id: id.parse().unwrap(), masks: Vec::new() };
+        let camera = |number, id: &str| {
+            let (id, masks, ground) = (id.parse().unwrap(), Vec::new(), ground.clone());
+            ArmedCamera { number, id, masks, ground }
+        };
         self.step(Event::Armed { cameras: vec![camera(1, "one"), camera(2, "two")], rules })
     }
 
@@ -58,7 +62,7 @@ impl Rig {
     fn take(&mut self, generation: u64) {
         let (id, label) = ("zone-entry".to_owned(), format!("zone-entry {generation}"));
         let schema = r#"{"properties": {"own": {}}}"#.to_owned();
-        self.step(Event::Taken(key(generation), Plugin { id, label, schema }));
+        self.step(Event::Taken(key(generation), Plugin { id, label, schema, min_px_per_m: 20.0 }));
     }
 
     fn created(&mut self, generation: u64, instance: InstanceId) -> Vec<String> {
@@ -382,4 +386,62 @@ fn frames_and_results() {
     assert_eq!(rig.done(1, 1), [""; 0]);
     assert_eq!(rig.step(Event::Drain(key(1))), ["forget 1", "one-a plugin-down"]);
     assert_eq!(rig.done(1, 2), ["stop 1", "drop ring 0", "one-b plugin-down"]);
+}
+
+/// 3 m up, level, horizon at 0.3: a metre at y = 0.6 is 0.1 picture heights, so 36 pixels of a picture of 640.
+const LEVEL: &str =
+    "[camera]\nground_heights = [[0.5, 0.8, 0.5, 1.8], [0.5, 0.5, 0.38, 1.8]]\nground_view_deg = 60\n";
+
+#[test]
+fn a_rule_below_its_gate_is_blind() {
+    let zone = "zone = [[0.2, 0.6], [0.8, 0.6], [0.5, 0.9]]\n";
+    let rule = |own: &str| format!("{LEVEL}{ONE}{zone}{own}");
+    let mut rig = Rig::new(&rule("min_px_per_m = 40"));
+    rig.serve(1);
+    assert_eq!(rig.created(1, 1), ["camera 1 at 10 with 0 0"], "nobody knows how large its pictures are");
+    assert_eq!(rig.frame(1), ["offer 1/1", "one-a watched"]);
+    assert_eq!(rig.says(1, 1, Phase::Begin, 7), ["one-a Begin 1"]);
+    rig.done(1, 1);
+    let too_small = ["forget 1", "one-a interrupted", "one-a below-gate"];
+    assert_eq!(rig.step(Event::Picture(1, 640)), too_small);
+    assert_eq!(rig.frame(1), [""; 0]);
+    assert_eq!(rig.service.report().rules[0].px_per_m.map(f64::round), Some(36.0));
+    // A larger picture, a lower need, no calibration: it looks again, from the beginning.
+    assert_eq!(rig.step(Event::Picture(1, 1280)), ["camera 1 at 10 with 0 0", "one-a starting"]);
+    assert_eq!(rig.frame(1), ["reset 1/1", "offer 1/1", "one-a watched"]);
+    rig.done(1, 1);
+    assert_eq!(rig.step(Event::Picture(1, 640)), ["forget 1", "one-a below-gate"]);
+    assert_eq!(rig.arm(&rule("min_px_per_m = 30")), ["camera 1 at 10 with 0 0", "one-a starting"]);
+}
+
+#[test]
+fn the_first_frame_tells_the_width_where_nothing_else_did() {
+    let zone = "zone = [[0.2, 0.6], [0.8, 0.6], [0.5, 0.9]]\nmin_px_per_m = 40\n";
+    let mut rig = Rig::new(&format!("{LEVEL}{ONE}{zone}"));
+    rig.serve(1);
+    rig.created(1, 1);
+    let analysed = Analysed { camera: 1, picture: (640, 360), ..Analysed::default() };
+    let done = rig.step(Event::Analysed(Box::new(analysed)));
+    assert!(done.contains(&"one-a below-gate".to_owned()), "{done:?}");
+}
+
+#[test]
+fn what_only_the_plugin_would_like_is_said_once() {
+    let rule = |y: &str| format!("{LEVEL}{ONE}zone = [[0.2, {y}], [0.8, {y}], [0.5, 0.9]]\n");
+    let mut rig = Rig::new(&rule("0.6"));
+    rig.serve(1);
+    rig.created(1, 1);
+    let said = rig.step(Event::Picture(1, 320));
+    assert!(said.len() == 1 && said[0].contains("18 pixels a metre at its far edge"), "{said:?}");
+    assert_eq!(rig.step(Event::Picture(1, 320)), [""; 0]);
+    assert_eq!(rig.frame(1), ["offer 1/1", "one-a watched"]);
+}
+
+#[test]
+fn another_calibration_makes_the_instance_anew() {
+    let mut rig = Rig::new(ONE);
+    rig.serve(1);
+    rig.created(1, 1);
+    let made = rig.arm(&format!("{LEVEL}{ONE}"));
+    assert!(made.contains(&"create 1/2".to_owned()) && made.contains(&"destroy 1/1".to_owned()), "{made:?}");
 }

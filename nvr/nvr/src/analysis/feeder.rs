@@ -36,6 +36,10 @@ pub(super) fn run(taps: &Taps, line: &Arc<Mutex<Line>>, commands: &Sender<Comman
                 let _ = commands.send(Command::Present(number, is_present));
                 wake.ring();
             }
+            if let Tapped::Format(number, video) = &tapped {
+                let _ = commands.send(Command::Picture(*number, video.width.into()));
+                wake.ring();
+            }
             line.lock().unwrap_or_else(PoisonError::into_inner).feed(tapped);
         }
         if !is_empty {

@@ -11,7 +11,7 @@ use nvr_base::blind::BlindReason;
 use nvr_base::config::Config;
 use nvr_base::perceive_protocol::LiveOrder;
 use nvr_base::rule::Rule;
-use nvr_base::{CameraId, StreamId, StreamKind, Utc};
+use nvr_base::{CameraId, StreamId, Utc};
 use nvr_plugins::host;
 use nvr_plugins::service::ArmedCamera;
 use nvr_plugins::signature::Trust;
@@ -112,15 +112,15 @@ impl Settings {
             if !rules.iter().any(|rule| rule.camera.as_ref() == Some(&camera.id)) {
                 continue;
             }
-            // The sub-stream has the pixels a detector wants at a tenth of the cost.
-            let kinds = [
-                (StreamKind::Sub, camera.sub.is_some() && camera.record_sub),
-                (StreamKind::Main, camera.record),
-            ];
-            let Some((kind, _)) = kinds.into_iter().find(|(_, is)| *is) else { continue };
+            let Some(kind) = camera.analysed() else { continue };
             let Some(number) = numbers.of(&camera.id) else { continue };
             let masks = camera.masks.iter().take(MASKS_MAX).cloned().collect();
-            all.cameras.push(ArmedCamera { number, id: camera.id.clone(), masks });
+            all.cameras.push(ArmedCamera {
+                number,
+                id: camera.id.clone(),
+                masks,
+                ground: camera.ground.clone(),
+            });
             all.streams.insert(StreamId::new(camera.id.clone(), kind), number);
         }
         let is_seen = |rule: &Rule| all.cameras.iter().any(|c| Some(&c.id) == rule.camera.as_ref());

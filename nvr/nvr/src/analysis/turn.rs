@@ -38,6 +38,8 @@ const MESSAGES_MAX: usize = 64;
 pub(super) enum Command {
     /// From now on it is like this.
     Apply(Box<Settings>),
+    /// A camera's pictures are so many pixels wide.
+    Picture(CameraNumber, u32),
     /// A camera sends, or does not.
     Present(CameraNumber, bool),
     /// The end.
@@ -116,6 +118,7 @@ impl Turn {
             while let Ok(command) = self.parts.commands.try_recv() {
                 match command {
                     Command::Apply(settings) => self.apply(*settings),
+                    Command::Picture(number, px) => self.handle(Event::Picture(number, px)),
                     Command::Present(number, true) => self.handle(Event::CameraUp(number)),
                     Command::Present(number, false) => self.handle(Event::CameraDown(number)),
                     Command::Stop => return self.end(),
@@ -232,8 +235,9 @@ impl Turn {
                 let key = key(&plugin, generation);
                 let label = format!("{} {} ({})", manifest.id, manifest.version, manifest.sha256.short());
                 let schema = worker.descriptor().config_schema.clone();
+                let min_px_per_m = worker.descriptor().min_px_per_m;
                 self.workers.insert(key.clone(), *worker);
-                self.handle(Event::Taken(key, Plugin { id: manifest.id, label, schema }));
+                self.handle(Event::Taken(key, Plugin { id: manifest.id, label, schema, min_px_per_m }));
             }
             Order::Warm(plugin, id) => self.handle(Event::Warm(key(&plugin, id))),
             Order::CutOver { plugin, to, .. } => {

@@ -4,14 +4,16 @@
 //! nothing is changed.
 //! Leaves to others: finding them (`nvr_base::config`), asking cameras (`probe`).
 
+mod gate;
 mod probe;
 mod rules;
 
 use crate::args::{CheckArgs, Cli};
-use nvr_base::Codec;
 use nvr_base::config::{Config, Finding, Loaded, StreamConfig, load};
 use nvr_base::text::{Arg, Texts, texts};
+use nvr_base::{Codec, StreamId};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -57,14 +59,17 @@ fn check(
     out: &mut dyn Write,
 ) -> io::Result<bool> {
     let mut loaded = load(file);
-    if let Some(config) = &loaded.config {
-        loaded.findings.extend(rules::without_plugin(config));
-        loaded.findings.sort_by_key(|f| (f.place.is_none(), f.place));
-    }
     let streams = loaded.config.as_ref().map(Config::streams).unwrap_or_default();
     let answers = probe.map(|probe| ask(probe, &streams));
+    let mut measured = Vec::new();
+    if let Some(config) = &loaded.config {
+        measured = gate::measure(config, &widths(&streams, answers.as_deref()));
+        loaded.findings.extend(rules::without_plugin(config));
+        loaded.findings.extend(gate::findings(config, &measured, &|plugin| gate::wish(config, plugin)));
+        loaded.findings.sort_by_key(|f| (f.place.is_none(), f.place));
+    }
     if json {
-        serde_json::to_writer(&mut *out, &as_json(&loaded, &streams, answers.as_deref(), texts))?;
+        serde_json::to_writer(&mut *out, &as_json(&loaded, &streams, answers.as_deref(), &measured, texts))?;
         writeln!(out)?;
     } else {
         for finding in &loaded.findings {
@@ -73,6 +78,9 @@ fn check(
         }
         if let Some(config) = &loaded.config {
             write_facts(config, &streams, texts, out)?;
+            for line in gate::lines(config, &measured, texts) {
+                writeln!(out, "{line}")?;
+            }
         }
         for (stream, answer) in streams.iter().zip(answers.iter().flatten()) {
             writeln!(out, "{}", probe_line(stream, answer, texts))?;
@@ -103,6 +111,18 @@ fn ask(probe: Probe<'_>, streams: &[StreamConfig]) -> Vec<Answer> {
             None => Answer::NotAsked,
         })
         .collect()
+}
+
+/// Widths of pictures, pixels, as far as they are known.
+fn widths(streams: &[StreamConfig], answers: Option<&[Answer]>) -> BTreeMap<StreamId, u32> {
+    let width = |(i, stream): (usize, &StreamConfig)| {
+        let probed = match answers.and_then(|all| all.get(i)) {
+            Some(Answer::Sends(probed)) => Some(u32::from(probed.width)),
+            _ => stream.v4l2.width,
+        };
+        Some((stream.id.clone(), probed?))
+    };
+    streams.iter().enumerate().filter_map(width).collect()
 }
 
 fn headline(finding: &Finding, texts: &Texts) -> String {
@@ -195,7 +215,13 @@ fn write_summary(loaded: &Loaded, texts: &Texts, out: &mut dyn Write) -> io::Res
     writeln!(out, "{}", texts.text(id, &args))
 }
 
-fn as_json(loaded: &Loaded, streams: &[StreamConfig], answers: Option<&[Answer]>, texts: &Texts) -> Value {
+fn as_json(
+    loaded: &Loaded,
+    streams: &[StreamConfig],
+    answers: Option<&[Answer]>,
+    measured: &[Option<f64>],
+    texts: &Texts,
+) -> Value {
     let findings: Vec<Value> = loaded
         .findings
         .iter()
@@ -235,7 +261,7 @@ fn as_json(loaded: &Loaded, streams: &[StreamConfig], answers: Option<&[Answer]>
         "socket": loaded.config.as_ref().map(|c| &c.server.socket),
         "storage": loaded.config.as_ref().map(|c| &c.storage.paths),
         "streams": streams,
-        "rules": loaded.config.as_ref().map(rules::as_json),
+        "rules": loaded.config.as_ref().map(|config| rules::as_json(config, measured)),
     })
 }
 

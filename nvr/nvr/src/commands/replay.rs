@@ -8,6 +8,7 @@
 mod annotate;
 mod detectors;
 mod feed;
+mod gate;
 mod interrupt;
 mod loading;
 mod orders;
@@ -28,7 +29,7 @@ use nvr_base::analysis::Analysed;
 use nvr_base::config::{Severity, parse_rules};
 use nvr_base::media_protocol::LayerState;
 use nvr_base::perceive_protocol::{FromPerceive, ReplayOrder, ToPerceive};
-use nvr_base::rule::{Rule, RulesFile};
+use nvr_base::rule::RulesFile;
 use nvr_base::text::texts;
 use nvr_base::time::Utc;
 use perceive::Perceive;
@@ -53,7 +54,6 @@ pub(crate) fn run(cli: &Cli, args: &ReplayArgs) -> anyhow::Result<ExitCode> {
 
 fn replay(cli: &Cli, args: &ReplayArgs, interrupt: &Interrupt) -> anyhow::Result<()> {
     let rules = read_rules(&args.rules)?;
-    rules.rules.iter().for_each(warn);
     let plugins = args.plugins.clone().unwrap_or_else(|| folder("plugins"));
     let models = args.models.clone().unwrap_or_else(|| folder("models"));
     let mut detectors = Detectors::start(&program("nvr-worker"), &plugins, &rules)?;
@@ -70,6 +70,7 @@ fn replay(cli: &Cli, args: &ReplayArgs, interrupt: &Interrupt) -> anyhow::Result
     let mut annotation = Annotation::start(&args.annotation, &rules)?;
     let mut report = Report::new(cli.json, &rules, &detectors.counts);
     let mut progress = Progress::new(cli.json);
+    let mut is_judged = false;
     let mut perceive = Perceive::start(&perceive_program(), &order)?;
     loop {
         let (message, ring) = perceive.next(interrupt)?;
@@ -86,6 +87,10 @@ fn replay(cli: &Cli, args: &ReplayArgs, interrupt: &Interrupt) -> anyhow::Result
                 detectors.ring(number, fd.as_fd(), len)?;
             }
             FromPerceive::Analysed(analysed) => {
+                if !std::mem::replace(&mut is_judged, true) {
+                    let width_px = analysed.picture.0;
+                    progress.aside(|| judge(&rules, &mut detectors, width_px));
+                }
                 let answers = give(&analysed, args.start, &mut detectors, &perceive)?;
                 if answers.events.is_empty() {
                     report.take(&answers)?;
@@ -129,13 +134,13 @@ fn give(
     Ok(answers)
 }
 
-/// Says what cannot be held to.
-fn warn(rule: &Rule) {
-    if let Some(least) = rule.min_px_per_m {
-        complain(&format!(
-            "rule `{}`: min_px_per_m = {least} cannot be checked: a film has no ground calibration; its alerts are given",
-            rule.id
-        ));
+/// Says which rules have too few pixels a metre, and does not run those that say so themselves.
+fn judge(rules: &RulesFile, detectors: &mut Detectors, width_px: u32) {
+    for verdict in gate::judge(rules, &detectors.wishes, Some(width_px)) {
+        complain(&verdict.sentence);
+        if !verdict.is_run {
+            detectors.bar(verdict.rule);
+        }
     }
 }
 

@@ -28,13 +28,14 @@ pub(super) fn without_plugin(config: &Config) -> Vec<Finding> {
     missing.map(finding).collect()
 }
 
-/// The rules, for scripts.
-pub(super) fn as_json(config: &Config) -> Vec<Value> {
-    let rule = |rule: &nvr_base::Rule| {
+/// The rules, for scripts; `measured` are their pixels a metre.
+pub(super) fn as_json(config: &Config, measured: &[Option<f64>]) -> Vec<Value> {
+    let rule = |(rule, px_per_m): (&nvr_base::Rule, &Option<f64>)| {
         json!({
             "id": rule.id, "id_derived": rule.id_derived, "situation": rule.situation.as_str(),
             "camera": rule.camera, "schedule": rule.schedule.to_string(), "severity": rule.severity,
+            "px_per_m": px_per_m, "min_px_per_m": rule.min_px_per_m,
         })
     };
-    config.rules.iter().map(rule).collect()
+    config.rules.iter().zip(measured).map(rule).collect()
 }

@@ -61,6 +61,8 @@ struct Instance {
     feed: Feed,
     schedule: Schedule,
     on_duty: bool,
+    /// It has fewer pixels a metre than its rule needs.
+    is_below_gate: bool,
     /// The orders of models it may ask, by the model's id.
     asks: BTreeMap<String, u16>,
 }
@@ -75,6 +77,8 @@ pub(super) struct Detectors {
     pub(super) order: CameraOrder,
     /// Whether a rule's plugin counts.
     pub(super) counts: Vec<bool>,
+    /// Pixels a metre that a rule's plugin would like; 0: none.
+    pub(super) wishes: Vec<f32>,
     /// Copies the workers run.
     _store: tempfile::TempDir,
 }
@@ -84,7 +88,7 @@ impl Detectors {
     pub(super) fn start(program: &Path, folder: &Path, rules: &RulesFile) -> anyhow::Result<Self> {
         let store = tempfile::tempdir().context("cannot make a temporary folder")?;
         let mut plugins: Vec<Plugin> = Vec::new();
-        let mut counts = Vec::new();
+        let (mut counts, mut wishes) = (Vec::new(), Vec::new());
         let mut orders = Orders::new(rules.camera.masks.clone());
         let mut made = Vec::new();
         for (n, rule) in rules.rules.iter().enumerate() {
@@ -101,10 +105,12 @@ impl Detectors {
             if let Some(why) = unknown_key(rule, &of.worker.descriptor().config_schema) {
                 bail!(why);
             }
-            let (number, config) = (InstanceId::try_from(n)?, config(rule).to_string());
+            let (number, config) =
+                (InstanceId::try_from(n)?, config(rule, rules.camera.ground.as_ref()).to_string());
             let needs = of.create(number, &config).with_context(|| format!("rule `{}`", rule.id))?;
             orders.add(plugin, &needs)?;
             counts.push(of.worker.descriptor().emits_samples);
+            wishes.push(of.worker.descriptor().min_px_per_m);
             made.push((number, plugin, config, rule));
         }
         let fps = orders.camera.fps;
@@ -114,16 +120,32 @@ impl Detectors {
                 (made.looks_at == LooksAt::Asked).then(|| (made.model.clone(), *order))
             });
             let (asks, feed) = (models.collect(), Feed::new(share.clone(), fps));
-            Instance { number, plugin, config, feed, schedule: rule.schedule.clone(), on_duty: true, asks }
+            Instance {
+                number,
+                plugin,
+                config,
+                feed,
+                schedule: rule.schedule.clone(),
+                on_duty: true,
+                is_below_gate: false,
+                asks,
+            }
         };
         let instances = made.into_iter().zip(orders.shares.clone()).map(instance).collect();
-        Ok(Self { plugins, instances, order: orders.camera, counts, _store: store })
+        Ok(Self { plugins, instances, order: orders.camera, counts, wishes, _store: store })
     }
 
     /// Hands a ring to its plugin; its number is the plugin's.
     pub(super) fn ring(&mut self, ring: RingNumber, fd: BorrowedFd<'_>, len: u64) -> anyhow::Result<()> {
         let plugin = self.plugins.get_mut(usize::from(ring)).context("a ring for no plugin")?;
         plugin.worker.ring(fd, len).with_context(|| format!("plugin `{}`", plugin.id))
+    }
+
+    /// Rule `number` has fewer pixels a metre than it needs: it is not run.
+    pub(super) fn bar(&mut self, number: usize) {
+        if let Some(instance) = self.instances.get_mut(number) {
+            instance.is_below_gate = true;
+        }
     }
 
     /// Says what instances did not get and what they said in vain, should that be.
@@ -156,7 +178,8 @@ impl Detectors {
         answers.asks.extend(asked.map(|order| (*order, Vec::new())));
         for instance in &mut self.instances {
             let Some(plugin) = self.plugins.get_mut(instance.plugin) else { continue };
-            let on_duty = now.is_none_or(|now| holds(&instance.schedule, local(now)));
+            let on_duty =
+                now.is_none_or(|now| holds(&instance.schedule, local(now))) && !instance.is_below_gate;
             if on_duty != instance.on_duty {
                 instance.on_duty = on_duty;
                 plugin.turn(instance, &mut answers)?;

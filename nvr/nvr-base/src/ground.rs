@@ -1,13 +1,24 @@
 //! The ground: from the picture to metres, and how many pixels a metre has.
 //!
 //! Promises: pure; degenerate input is an error, never a wild number; a point on or above the horizon has no metres.
-//! Leaves to others: asking for the points (setup), what a distance means (plugins). Lens distortion is not corrected.
+//! Leaves to others: the words of the file (`config`), what a distance means (plugins), what a low scale costs (`gate`'s
+//! callers). Lens distortion is not corrected.
 //!
-//! Four points: the direct linear transform on normalised points (Hartley & Zisserman, Multiple View Geometry, 2nd ed.,
+//! Four or more points: the direct linear transform on normalised points (Hartley & Zisserman, Multiple View Geometry, 2nd ed.,
 //! algorithm 4.2). Two heights: heights in the picture grow linearly with the distance of the foot from the horizon (ibid.
 //! §8.7; Criminisi, Reid, Zisserman 2000), for a camera that is not rolled and looks down gently.
 
-use nvr_base::{Point, Polygon};
+mod gate;
+mod matrix;
+
+pub use gate::{Gate, gate, px_per_m};
+
+use crate::{Point, Polygon};
+use matrix::{Matrix, apply, inverse, normaliser, product, solve};
+use serde::{Deserialize, Serialize};
+
+/// Fewest and most points of a calibration.
+pub const POINTS: std::ops::RangeInclusive<usize> = 4..=16;
 
 /// Largest coordinate or height that is believed, in metres.
 pub const METRES_MAX: f64 = 10_000.0;
@@ -17,6 +28,8 @@ pub const VIEW_DEG_DEFAULT: f64 = 80.0;
 const TRIANGLE_SHARE_MIN: f64 = 0.005;
 /// Two heights whose scales differ by less than this factor were taken at one distance.
 const SCALE_RATIO_MIN: f64 = 1.05;
+/// A point that misses by more than this where the others say it is, in picture widths or heights, was measured wrongly.
+const MISS_MAX: f32 = 0.05;
 /// Nearer to the horizon than this, in the homogeneous unit where the calibration points have 1: no metres.
 const HORIZON: f64 = 1e-3;
 
@@ -28,14 +41,23 @@ pub enum GroundError {
         "ground calibration: point {0} is not in the picture, or its metres or height are not between 0 and {METRES_MAX}"
     )]
     Value(usize),
-    /// Three of four points are on one line, in the picture or on the ground.
+    /// Fewer or more points than [`POINTS`].
+    #[error("ground calibration: {0} points; it takes 4 to 16")]
+    Count(usize),
+    /// Three of each four points are on one line, in the picture or on the ground.
     #[error(
         "ground calibration: three of the four points are on one line; take the corners of a rectangle on the ground"
     )]
     Collinear,
     /// The points are in another order on the ground than in the picture.
-    #[error("ground calibration: the four points have another order on the ground than in the picture")]
+    #[error("ground calibration: the points have another order on the ground than in the picture")]
     Order,
+    /// More than four points, and one lies elsewhere than the others say.
+    #[error("ground calibration: point {0} does not fit the others; measure it again")]
+    Fit(usize),
+    /// Nine numbers that are no calibration.
+    #[error("ground calibration: nine numbers that are no homography")]
+    Matrix,
     /// The head of a height is not above its foot.
     #[error("ground calibration: height {0} does not stand: its head is not above its foot")]
     NotUpright(usize),
@@ -60,10 +82,9 @@ pub struct Height {
     pub metres: f64,
 }
 
-type Matrix = [[f64; 3]; 3];
-
-/// A calibrated ground plane.
-#[derive(Debug, Clone, PartialEq)]
+/// A calibrated ground plane; written as nine numbers, row by row, from the normalised picture to metres.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "[f64; 9]", into = "[f64; 9]")]
 pub struct Ground {
     /// From normalised picture points to metres, homogeneous; positive third coordinate in front of the camera.
     to_metres: Matrix,
@@ -71,41 +92,56 @@ pub struct Ground {
 }
 
 impl Ground {
-    /// From four points of the picture and where they are on the ground, in metres from any origin.
-    pub fn from_points(points: &[(Point, [f64; 2]); 4]) -> Result<Self, GroundError> {
+    /// From four or more points of the picture and where they are on the ground, in metres from any origin. More than four
+    /// are fitted by least squares.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with them; points are numbered from 1.
+    pub fn from_points(points: &[(Point, [f64; 2])]) -> Result<Self, GroundError> {
+        if !POINTS.contains(&points.len()) {
+            return Err(GroundError::Count(points.len()));
+        }
         for (i, (p, [x, y])) in points.iter().enumerate() {
             if !(p.in_picture() && x.abs() <= METRES_MAX && y.abs() <= METRES_MAX) {
                 return Err(GroundError::Value(i + 1));
             }
         }
-        let picture = points.map(|(p, _)| [f64::from(p.x), f64::from(p.y)]);
-        let ground = points.map(|(_, metres)| metres);
-        if has_line(&picture) || has_line(&ground) {
+        let picture: Vec<_> = points.iter().map(|(p, _)| [f64::from(p.x), f64::from(p.y)]).collect();
+        let ground: Vec<_> = points.iter().map(|(_, metres)| *metres).collect();
+        if has_no_quadrilateral(&picture) || has_no_quadrilateral(&ground) {
             return Err(GroundError::Collinear);
         }
         let (from, to) = (normaliser(&picture), normaliser(&ground));
-        let mut rows = Vec::with_capacity(8);
+        let mut rows = Vec::with_capacity(2 * points.len());
         for (p, m) in picture.iter().zip(&ground) {
             let ([x, y, _], [u, v, _]) = (apply(&from, *p), apply(&to, *m));
             rows.push([x, y, 1.0, 0.0, 0.0, 0.0, -u * x, -u * y, -u]);
             rows.push([0.0, 0.0, 0.0, x, y, 1.0, -v * x, -v * y, -v]);
         }
-        let [a, b, c, d, e, f, g, h, i] = null_vector(rows).ok_or(GroundError::Collinear)?;
+        let [a, b, c, d, e, f, g, h, i] = solve(rows).ok_or(GroundError::Collinear)?;
         let normalised = [[a, b, c], [d, e, f], [g, h, i]];
         let back = inverse(&to).ok_or(GroundError::Collinear)?;
         let mut matrix = product(&back, &product(&normalised, &from));
-        // All four lie in front of the camera, so their third coordinates have one sign; made to have mean 1.
-        let thirds = picture.map(|p| apply(&matrix, p)[2]);
-        let mean = thirds.iter().sum::<f64>() / 4.0;
+        // All lie in front of the camera, so their third coordinates have one sign; made to have mean 1.
+        let thirds: Vec<f64> = picture.iter().map(|p| apply(&matrix, *p)[2]).collect();
+        let mean = thirds.iter().sum::<f64>() / thirds.len() as f64;
         if !mean.is_normal() || thirds.iter().any(|t| t / mean <= HORIZON) {
             return Err(GroundError::Order);
         }
         matrix.iter_mut().flatten().for_each(|n| *n /= mean);
-        Self::new(matrix).ok_or(GroundError::Collinear)
+        let ground = Self::new(matrix).ok_or(GroundError::Collinear)?;
+        let misses = points
+            .iter()
+            .map(|(p, m)| ground.picture(*m).map_or(f32::INFINITY, |q| (q.x - p.x).hypot(q.y - p.y)));
+        let (worst, miss) = misses.enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or_default();
+        if miss > MISS_MAX { Err(GroundError::Fit(worst + 1)) } else { Ok(ground) }
     }
 
     /// From two things of known height at different distances. `aspect` is the picture's width over its height; `view_deg`
     /// is the angle of view across, which only scales distances along the view.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with them; heights are numbered from 1.
     pub fn from_heights(heights: &[Height; 2], aspect: f64, view_deg: f64) -> Result<Self, GroundError> {
         if !((5.0..=170.0).contains(&view_deg) && aspect.is_finite() && aspect > 0.0) {
             return Err(GroundError::View);
@@ -203,45 +239,34 @@ impl Ground {
     }
 }
 
-fn apply(m: &Matrix, [x, y]: [f64; 2]) -> [f64; 3] {
-    m.map(|[a, b, c]| a * x + b * y + c)
+impl From<Ground> for [f64; 9] {
+    fn from(ground: Ground) -> Self {
+        let [[a, b, c], [d, e, f], [g, h, i]] = ground.to_metres;
+        [a, b, c, d, e, f, g, h, i]
+    }
 }
 
-fn product(m: &Matrix, n: &Matrix) -> Matrix {
-    let [n0, n1, n2] = n;
-    m.map(|[a, b, c]| {
-        let mut row = [0.0; 3];
-        for (r, ((x, y), z)) in row.iter_mut().zip(n0.iter().zip(n1).zip(n2)) {
-            *r = a * x + b * y + c * z;
-        }
-        row
+impl TryFrom<[f64; 9]> for Ground {
+    type Error = GroundError;
+
+    fn try_from([a, b, c, d, e, f, g, h, i]: [f64; 9]) -> Result<Self, GroundError> {
+        Self::new([[a, b, c], [d, e, f], [g, h, i]]).ok_or(GroundError::Matrix)
+    }
+}
+
+/// Whether no four of the points span a quadrilateral: three of each four are nearly on one line.
+fn has_no_quadrilateral(points: &[[f64; 2]]) -> bool {
+    let fours = |n: usize| (0..n).flat_map(move |d| (0..d).map(move |c| (c, d)));
+    !fours(points.len()).any(|(c, d)| {
+        fours(c).any(|(a, b)| match (points.get(a), points.get(b), points.get(c), points.get(d)) {
+            (Some(a), Some(b), Some(c), Some(d)) => !has_line(&[*a, *b, *c, *d]),
+            _ => false,
+        })
     })
 }
 
-/// By the adjugate; `None` when it has none.
-fn inverse(m: &Matrix) -> Option<Matrix> {
-    let [[a, b, c], [d, e, f], [g, h, i]] = *m;
-    let (p, q, r) = (e * i - f * h, f * g - d * i, d * h - e * g);
-    let determinant = a * p + b * q + c * r;
-    let adjugate = [
-        [p, c * h - b * i, b * f - c * e],
-        [q, a * i - c * g, c * d - a * f],
-        [r, b * g - a * h, a * e - b * d],
-    ];
-    determinant.is_normal().then(|| adjugate.map(|row| row.map(|n| n / determinant)))
-}
-
-/// Moves points to their centre and scales them to the mean distance √2.
-fn normaliser(points: &[[f64; 2]; 4]) -> Matrix {
-    let cx = points.iter().map(|p| p[0]).sum::<f64>() / 4.0;
-    let cy = points.iter().map(|p| p[1]).sum::<f64>() / 4.0;
-    let mean = points.iter().map(|[x, y]| (x - cx).hypot(y - cy)).sum::<f64>() / 4.0;
-    let s = if mean > 0.0 { std::f64::consts::SQRT_2 / mean } else { 1.0 };
-    [[s, 0.0, -s * cx], [0.0, s, -s * cy], [0.0, 0.0, 1.0]]
-}
-
 /// Whether three of four points are nearly on one line.
-fn has_line(points: &[[f64; 2]; 4]) -> bool {
+pub(super) fn has_line(points: &[[f64; 2]; 4]) -> bool {
     let [a, b, c, d] = *points;
     let extent = |axis: usize| {
         let values = points.iter().filter_map(|p| p.get(axis).copied());
@@ -253,41 +278,6 @@ fn has_line(points: &[[f64; 2]; 4]) -> bool {
         |[p, q, r]: [[f64; 2]; 3]| ((q[0] - p[0]) * (r[1] - p[1]) - (r[0] - p[0]) * (q[1] - p[1])).abs();
     least <= 0.0
         || [[a, b, c], [a, b, d], [a, c, d], [b, c, d]].map(double_area).iter().any(|s| *s < 2.0 * least)
-}
-
-/// A vector that eight equations in nine unknowns send to 0, by Gauss elimination with full pivoting; `None` when there is
-/// more than one.
-fn null_vector(mut rows: Vec<[f64; 9]>) -> Option<[f64; 9]> {
-    let mut order: [usize; 9] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
-    for step in 0..8 {
-        let candidates = (step..8).flat_map(|r| (step..9).map(move |c| (r, c)));
-        let size = |(r, c): (usize, usize)| rows.get(r).and_then(|row| row.get(c)).map_or(0.0, |n| n.abs());
-        let (r, c) = candidates.max_by(|a, b| size(*a).total_cmp(&size(*b)))?;
-        if size((r, c)) < 1e-9 {
-            return None;
-        }
-        rows.swap(step, r);
-        rows.iter_mut().for_each(|row| row.swap(step, c));
-        order.swap(step, c);
-        let pivot = *rows.get(step)?;
-        let lead = *pivot.get(step)?;
-        for row in rows.iter_mut().skip(step + 1) {
-            let factor = row.get(step).copied()? / lead;
-            row.iter_mut().zip(&pivot).for_each(|(n, p)| *n -= factor * p);
-        }
-    }
-    let mut solved = [0.0; 9];
-    solved[8] = 1.0;
-    for step in (0..8).rev() {
-        let row = rows.get(step)?;
-        let rest: f64 = row.iter().zip(&solved).skip(step + 1).map(|(a, b)| a * b).sum();
-        *solved.get_mut(step)? = -rest / row.get(step)?;
-    }
-    let mut vector = [0.0; 9];
-    for (from, to) in solved.iter().zip(order) {
-        *vector.get_mut(to)? = *from;
-    }
-    Some(vector)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Calibrations in, metres or errors out.
 
-#![allow(clippy::unwrap_used, reason = "a test may stop on what it did not expect")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop on what it did not expect")]
 
 use super::*;
 
@@ -70,21 +70,100 @@ fn above_the_horizon_there_are_no_metres() {
 #[test]
 fn points_that_are_no_calibration() {
     let check =
-        |points: [(Point, [f64; 2]); 4], expected| assert_eq!(Ground::from_points(&points), Err(expected));
+        |points: &[(Point, [f64; 2])], expected| assert_eq!(Ground::from_points(points), Err(expected));
     let good = FIELD.map(|m| (camera(m), m));
     let with = |i: usize, point: Point, metres: [f64; 2]| {
         let mut points = good;
         points[i] = (point, metres);
         points
     };
-    check(with(2, p(f32::NAN, 0.5), [4.0, 20.0]), GroundError::Value(3));
-    check(with(0, p(0.5, 1.5), [4.0, 20.0]), GroundError::Value(1));
-    check(with(3, good[3].0, [f64::INFINITY, 20.0]), GroundError::Value(4));
-    check(with(1, good[0].0, good[0].1), GroundError::Collinear);
-    check([0.2, 0.4, 0.6, 0.8].map(|n| (p(n, n), [f64::from(n), 0.0])), GroundError::Collinear);
-    check(with(1, good[1].0, [-3.5, 14.0]), GroundError::Collinear);
+    check(&with(2, p(f32::NAN, 0.5), [4.0, 20.0]), GroundError::Value(3));
+    check(&with(0, p(0.5, 1.5), [4.0, 20.0]), GroundError::Value(1));
+    check(&with(3, good[3].0, [f64::INFINITY, 20.0]), GroundError::Value(4));
+    check(&with(1, good[0].0, good[0].1), GroundError::Collinear);
+    check(&[0.2, 0.4, 0.6, 0.8].map(|n| (p(n, n), [f64::from(n), 0.0])), GroundError::Collinear);
+    check(&with(1, good[1].0, [-3.5, 14.0]), GroundError::Collinear);
     let [a, b, c, d] = good;
-    check([(a.0, a.1), (b.0, b.1), (c.0, d.1), (d.0, c.1)], GroundError::Order);
+    check(&[(a.0, a.1), (b.0, b.1), (c.0, d.1), (d.0, c.1)], GroundError::Order);
+    check(&good[..3], GroundError::Count(3));
+    check(&[good[0]; 17], GroundError::Count(17));
+    check(&[good[0], good[1], good[2], good[0], good[1], good[2]], GroundError::Collinear);
+    let metres = [0.0, 14.0];
+    let more = |miss: f64| [a, b, c, d, (camera(metres), [miss, 14.0])];
+    assert!(Ground::from_points(&more(0.1)).is_ok());
+    check(&more(8.0), GroundError::Fit(5));
+}
+
+#[test]
+fn more_points_are_fitted() {
+    let more = [[0.0, 9.0], [2.0, 12.0], [-3.0, 15.0], [1.0, 18.0]];
+    // Each 5 cm off, this way and that.
+    let all: Vec<[f64; 2]> = FIELD.into_iter().chain(more).collect();
+    let off = |(i, [x, z]): (usize, &[f64; 2])| {
+        (camera([*x, *z]), if i % 2 == 0 { [x + 0.05, *z] } else { [*x, z - 0.05] })
+    };
+    let ground = Ground::from_points(&all.iter().enumerate().map(off).collect::<Vec<_>>()).unwrap();
+    let exact = Ground::from_points(&all.iter().map(|m| (camera(*m), *m)).collect::<Vec<_>>()).unwrap();
+    for metres in [[0.0, 10.0], [2.0, 15.0], [-3.5, 19.0]] {
+        let ([x, z], [u, v]) =
+            (ground.metres(camera(metres)).unwrap(), exact.metres(camera(metres)).unwrap());
+        assert!((x - metres[0]).hypot(z - metres[1]) < 0.15, "{metres:?}: {x} {z}");
+        assert!((u - metres[0]).hypot(v - metres[1]) < 0.02, "{metres:?}: {u} {v}");
+    }
+}
+
+#[test]
+fn written_as_nine_numbers() {
+    let ground = calibrated(FIELD);
+    let text = serde_json::to_string(&ground).unwrap();
+    assert_eq!(serde_json::from_str::<Vec<f64>>(&text).unwrap().len(), 9);
+    let back: Ground = serde_json::from_str(&text).unwrap();
+    assert!(
+        (back.distance_m(p(0.4, 0.6), p(0.6, 0.7)).unwrap()
+            - ground.distance_m(p(0.4, 0.6), p(0.6, 0.7)).unwrap())
+        .abs()
+            < 1e-9
+    );
+    for bad in ["[1,0,0,0,1,0,0,0]", "[1,0,0,1,0,0,0,0,1]", "[]"] {
+        assert!(serde_json::from_str::<Ground>(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn the_gate() {
+    let ground = calibrated(FIELD);
+    let zone = Polygon(FIELD.map(camera).to_vec());
+    let (near, far) = (camera([0.0, 8.0]), camera([0.0, 20.0]));
+    let line = |to: Point| crate::Line { a: near, b: to };
+    let at = |metres: [f64; 2], width| ground.px_per_m(camera(metres), width).unwrap();
+    let check = |zone: Option<&Polygon>, line: Option<crate::Line>, width, expected: Option<f64>| {
+        let found = px_per_m(Some(&ground), zone, line.as_ref(), width);
+        let same = match (found, expected) {
+            (Some(a), Some(b)) => (a - b).abs() < 0.5,
+            (a, b) => a == b,
+        };
+        assert!(same, "{zone:?} {line:?} {width:?}: {found:?} is not {expected:?}");
+    };
+    check(Some(&zone), None, Some(1920), Some(at([0.0, 20.0], 1920)));
+    check(Some(&zone), None, Some(640), Some(at([0.0, 20.0], 640)));
+    check(None, Some(line(far)), Some(640), Some(at([0.0, 20.0], 640)));
+    check(Some(&zone), Some(line(camera([0.0, 40.0]))), Some(640), Some(at([0.0, 40.0], 640)));
+    check(None, Some(line(p(0.5, 0.0))), Some(640), Some(0.0)); // to the horizon
+    check(None, None, Some(640), Some(0.0)); // and so does the whole picture
+    check(Some(&zone), None, None, None);
+    check(Some(&zone), None, Some(0), None);
+    assert_eq!(px_per_m(None, Some(&zone), None, Some(640)), None);
+
+    for (measured, needed, expected) in [
+        (Some(30.0), Some(40.0), Gate::Below { measured: 30.0, needed: 40.0 }),
+        (Some(40.0), Some(40.0), Gate::Met),
+        (Some(0.0), Some(0.0), Gate::Met),
+        (None, Some(0.0), Gate::Met),
+        (None, None, Gate::Met),
+        (None, Some(40.0), Gate::Unknown),
+    ] {
+        assert_eq!(gate(measured, needed), expected, "{measured:?} {needed:?}");
+    }
 }
 
 fn height(foot: Point, head_y: f32, metres: f64) -> Height {

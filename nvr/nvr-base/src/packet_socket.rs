@@ -13,6 +13,9 @@ use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+/// Times a reset is passed over, of which there is one in a connection's life.
+const RESETS_MAX: u32 = 2;
+
 /// Why nothing was sent or received.
 #[derive(Debug, thiserror::Error)]
 pub enum ChannelError {
@@ -110,10 +113,13 @@ impl PacketSocket {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
+        let mut resets = 0;
         let got = loop {
             match rustix::net::recvmsg(&self.0, &mut [IoSliceMut::new(buffer)], &mut control, flags) {
                 Ok(got) => break got,
                 Err(Errno::INTR) => {}
+                // The other end closed and left something unread, which is said once and first; its last words wait behind.
+                Err(Errno::CONNRESET) if resets < RESETS_MAX => resets += 1,
                 Err(e) => return Err(io("receive a message")(e)),
             }
         };
@@ -130,5 +136,38 @@ impl PacketSocket {
             return Err(ProtocolError::Limit("datagram or descriptors do not fit").into());
         }
         Ok((got.bytes, fds.pop()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Datagrams from the other end, which closes with `unread` of ours.
+    fn check(last: &[&[u8]], unread: usize) {
+        let (ours, theirs) = PacketSocket::pair().unwrap();
+        let theirs = PacketSocket::from(theirs);
+        for _ in 0..unread {
+            ours.send(b"more", &[], None, false).unwrap();
+        }
+        for word in last {
+            theirs.send(word, &[], None, false).unwrap();
+        }
+        drop(theirs);
+        let mut buffer = [0; 64];
+        for word in last {
+            let (len, _) = ours.receive(&mut buffer).unwrap();
+            assert_eq!(buffer.get(..len).unwrap(), *word);
+        }
+        assert!(matches!(ours.receive(&mut buffer), Err(ChannelError::Closed)));
+    }
+
+    #[test]
+    fn last_words_are_heard() {
+        check(&[], 0);
+        check(&[], 3);
+        check(&[b"end"], 0);
+        check(&[b"end"], 1);
+        check(&[b"one", b"two"], 9);
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Promises: [`Decoder::push`] decodes before it returns, and at most [`PICTURES_MAX`] pictures wait to be taken, the oldest
 //!   goes and is counted; a picture says the media time of its sample; nothing is decoded before a key frame; what the
-//!   decoder knows to be damaged is never shown; no samples make it panic.
+//!   decoder knows to be damaged is never shown; no stream gets room for pictures larger than it announced; no samples make
+//!   it panic.
 //! Leaves to others: the sandbox (the process that calls: [`load`] first, enter it, then decode), which samples are worth
 //!   decoding (`nvr-perception`), trying again after a failure, scaling (`picture`).
 //!
@@ -14,6 +15,7 @@ use crate::failure::Failure;
 use crate::frames::{Frame, frame};
 use crate::jpeg;
 use crate::load::{load as load_element, make, unsupported};
+use crate::parameters;
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_video::VideoMeta;
@@ -30,6 +32,8 @@ const CONFIG_LEN_MAX: usize = 64 * 1024;
 const LEAD_US: i64 = 3_600_000_000;
 /// A sample that is older than the newest by more begins a new timeline, µs: no stream shows frames that late.
 pub const BACK_US_MAX: i64 = 1_000_000;
+/// What a picture inside the stream may be larger than announced, in pixels a side: blocks that are cropped.
+const SIDE_PADDING_PX_MAX: u32 = 64;
 /// Most units of a sample that are looked at.
 const UNITS_MAX: usize = 256;
 
@@ -119,7 +123,8 @@ impl Decoder {
         }
         let convert = make("videoconvertscale", "videoconvert")?;
         let shown = Arc::new(Mutex::new(Shown::default()));
-        let bus = gst::Bus::new();
+        // Nobody waits for this bus: one that can be waited for takes descriptors, of which the sandbox has few.
+        let bus = gst::glib::Object::builder::<gst::Bus>().property("enable-async", false).build();
         let heard = shown.clone();
         bus.set_sync_handler(move |_, message| {
             let text = match message.view() {
@@ -133,7 +138,7 @@ impl Decoder {
             // Nobody reads the bus: what stayed on it would add up.
             gst::BusSyncReply::Drop
         });
-        let input = gst::Pad::builder(gst::PadDirection::Src).name("samples").build();
+        let input = input();
         let output = output(&shown)?;
         let elements = [decoder, convert];
         let new = Self {
@@ -209,6 +214,9 @@ impl Decoder {
         }
         if self.format.codec == Codec::Mjpeg {
             check_jpeg(&data).map_err(|what| self.failed(&what))?;
+        } else {
+            let size = parameters::largest_in_sample(self.format.codec, &data);
+            check_size(&self.format, size).map_err(|what| self.failed(&what))?;
         }
         let base_us = *self.base_us.get_or_insert(at_us);
         let pts = at_us.checked_sub(base_us).and_then(|us| us.checked_add(LEAD_US));
@@ -231,6 +239,15 @@ impl Decoder {
         match self.input.push(buffer) {
             Ok(_) => Ok(true),
             Err(flow) => Err(self.failed(&flow.to_string())),
+        }
+    }
+
+    /// Shows all pictures that are held back for their order; what follows is of use from the next key frame on.
+    pub fn show_all(&mut self) {
+        if self.format.codec != Codec::Mjpeg {
+            // What it answers is of no use: pictures that came out are there.
+            let _ = self.input.push_event(gst::event::SegmentDone::new(gst::ClockTime::ZERO));
+            self.awaits_key = true;
         }
     }
 
@@ -276,9 +293,28 @@ fn segment() -> gst::Event {
     gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new())
 }
 
+/// The pad the samples leave from. They are live: otherwise libav holds back as many pictures of a stream that does not
+/// say how far it is out of order as could be, up to 16.
+fn input() -> gst::Pad {
+    let pad = gst::Pad::builder(gst::PadDirection::Src).name("samples");
+    let pad = pad.query_function(|pad, parent, query| match query.view_mut() {
+        gst::QueryViewMut::Latency(latency) => {
+            latency.set(true, gst::ClockTime::ZERO, gst::ClockTime::NONE);
+            true
+        }
+        _ => gst::Pad::query_default(pad, parent, query),
+    });
+    pad.build()
+}
+
 /// The pad at the other end: keeps what is shown.
 fn output(shown: &Arc<Mutex<Shown>>) -> Result<gst::Pad, Failure> {
-    let planar = gst::Caps::builder("video/x-raw").field("format", "I420").build();
+    let sides = gst::IntRange::new(1, i32::from(SIDE_PX_MAX));
+    let planar = gst::Caps::builder("video/x-raw")
+        .field("format", "I420")
+        .field("width", sides)
+        .field("height", sides)
+        .build();
     let template =
         gst::PadTemplate::new("pictures", gst::PadDirection::Sink, gst::PadPresence::Always, &planar)
             .map_err(|e| unsupported(format!("GStreamer makes no pad: {e}")))?;
@@ -318,6 +354,7 @@ fn encoded(format: &VideoFormat) -> Result<(&'static str, gst::Caps), Failure> {
             "a picture of {width}×{height} is above {SIDE_PX_MAX} pixels a side: set a smaller one in the camera"
         )));
     }
+    check_size(format, parameters::largest_in_config(format.codec, &format.config)).map_err(unsupported)?;
     let units = |media, form| {
         gst::Caps::builder(media)
             .field("stream-format", form)
@@ -333,6 +370,16 @@ fn encoded(format: &VideoFormat) -> Result<(&'static str, gst::Caps), Failure> {
             Err(unsupported(format!("{codec:?} is no picture")))
         }
     }
+}
+
+/// A decoder makes room for many pictures of the size that the stream itself asks for.
+fn check_size(format: &VideoFormat, size: Option<(u32, u32)>) -> Result<(), String> {
+    let Some((width, height)) = size else { return Ok(()) };
+    let fits = |asked: u32, said: u16| asked <= u32::from(said).saturating_add(SIDE_PADDING_PX_MAX);
+    if fits(width, format.width) && fits(height, format.height) {
+        return Ok(());
+    }
+    Err(format!("its pictures are {width}×{height}, it announced {}×{}", format.width, format.height))
 }
 
 fn check_jpeg(data: &[u8]) -> Result<(), String> {

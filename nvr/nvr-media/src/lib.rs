@@ -20,6 +20,7 @@ pub mod jpeg;
 mod load;
 pub mod loss;
 pub mod output;
+mod parameters;
 pub mod picture;
 pub mod sandbox;
 pub mod still;

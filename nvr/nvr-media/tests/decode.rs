@@ -65,6 +65,59 @@ fn streams_of_cameras() {
     check(Codec::Mjpeg, (320, 180), SOURCE, "-frames:v 20 -c:v mjpeg -pix_fmt yuvj422p", 0);
 }
 
+/// Frames out of order come as soon as their order is known, and key frames that stand alone at once.
+#[test]
+fn out_of_order() {
+    load().unwrap();
+    for (codec, options) in [
+        (Codec::H264, format!("{X264} -bf 3 -x264-params b-adapt=0:ref=1")),
+        (
+            Codec::H265,
+            "-frames:v 20 -c:v libx265 -x265-params log-level=none:bframes=3:pools=none -pix_fmt yuv420p"
+                .to_owned(),
+        ),
+    ] {
+        let (format, samples) = made(codec, (320, 180), SOURCE, &options);
+        let mut decoder = Decoder::new(&format).unwrap();
+        let got = shown(&mut decoder, &samples);
+        assert!(got.len() >= 16 && got.is_sorted(), "{codec:?} {got:?}");
+        // Key frames that stand alone come at once.
+        let key = Made { at_us: 9_000_000, ..samples[0].clone() };
+        let mut decoder = Decoder::new(&format).unwrap();
+        for n in 0..3 {
+            decoder.push(key.at_us + n * 1_000_000, true, key.data.clone()).unwrap();
+            decoder.show_all();
+            assert_eq!(decoder.pull().map(|picture| picture.at_us), Some(key.at_us + n * 1_000_000));
+        }
+        assert!(!decoder.push(13_000_000, false, samples[1].data.clone()).unwrap());
+    }
+}
+
+/// The stream asks for room for pictures that are larger than announced.
+#[test]
+fn larger_than_announced() {
+    load().unwrap();
+    for (codec, options) in [
+        (Codec::H264, format!("{X264} -bf 0")),
+        (Codec::H264, format!("{X264} -bf 0 -profile:v baseline")),
+        (Codec::H265, "-frames:v 2 -c:v libx265 -x265-params log-level=none:bframes=0:pools=none".to_owned()),
+    ] {
+        let (small, _) = made(codec, (320, 180), SOURCE, &options);
+        let (large, _) = made(codec, (640, 360), "testsrc2=size=640x360:rate=10", &options);
+        let of = |config: &VideoFormat| VideoFormat { config: config.config.clone(), ..small.clone() };
+        assert!(Decoder::new(&of(&small)).is_ok());
+        let why = Decoder::new(&of(&large)).unwrap_err();
+        assert!(why.what.contains("640×"), "{why:?}");
+    }
+    // And in a sample.
+    let (format, _) = made(Codec::H264, (320, 180), SOURCE, &format!("{X264} -bf 0"));
+    let options = format!("{X264} -bf 0 -bsf:v dump_extra=freq=keyframe");
+    let (_, samples) = made(Codec::H264, (1280, 720), "testsrc2=size=1280x720:rate=10", &options);
+    let mut decoder = Decoder::new(&format).unwrap();
+    let _ = decoder.push(0, true, samples[0].data.clone());
+    assert!(decoder.pull().is_none_or(|picture| picture.frame().is_ok()));
+}
+
 #[test]
 fn what_no_other_frame_needs_may_be_left_out() {
     load().unwrap();

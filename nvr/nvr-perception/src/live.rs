@@ -213,7 +213,8 @@ fn hear(hall: &Hall, message: ToPerceive, data: Vec<u8>) -> Result<(), LiveError
         }
         ToPerceive::Sample { camera, at_us, wall_us, key, .. } => {
             let came_us = hall.now_us();
-            let sample = Queued { at_us, wall_us, key, due: false, after_hole: false, came_us, data };
+            let sample =
+                Queued { at_us, wall_us, key, due: false, alone: false, after_hole: false, came_us, data };
             hall.with(|state| state.desk.sample(camera, sample));
         }
     }

@@ -181,6 +181,40 @@ fn pictures_of_every_codec() {
 }
 
 #[test]
+fn frames_out_of_order() {
+    let mut live = Live::start("/nowhere", 2);
+    let x264 = "-c:v libx264 -threads 1 -pix_fmt yuv420p -bf 2 -g 30 -x264-params b-adapt=0";
+    let x265 = "-c:v libx265 -x265-params log-level=none:bframes=2:keyint=30:pools=none:frame-threads=1 -pix_fmt yuv420p";
+    for (camera, fps, codec, options) in [
+        (0, 10.0, Codec::H264, x264),
+        (1, 2.0, Codec::H264, x264),
+        (2, 10.0, Codec::H265, x265),
+        (3, 2.0, Codec::H265, x265),
+    ] {
+        let (format, samples) = made(codec, (320, 180), HALVES, &format!("-frames:v 90 {options}"));
+        live.camera(camera, order(fps), &format);
+        let began = samples.iter().map(|s| s.at_us).min().unwrap();
+        // As many at once as a camera sends until somebody has time.
+        for some in samples.chunks(5) {
+            some.iter().for_each(|s| live.sample(camera, s));
+            let seen = some[0].at_us - 1_500_000;
+            live.until("pictures", |live| {
+                seen < began || live.analysed.iter().any(|a| a.camera == camera && a.scene.at_us >= seen)
+            });
+        }
+        let times: Vec<i64> =
+            live.analysed.iter().filter(|a| a.camera == camera).map(|a| a.scene.at_us).collect();
+        assert!(
+            times.is_sorted() && times.iter().all(|at| samples.iter().any(|s| s.at_us == *at)),
+            "{times:?}"
+        );
+        assert!(times.len() >= 12, "{codec:?} {fps}: {times:?}");
+    }
+    assert_eq!(live.troubles, []);
+    live.end();
+}
+
+#[test]
 fn frames_in_rings() {
     let mut live = Live::start("/nowhere", 1);
     let (format, samples) = made(Codec::H264, (320, 180), HALVES, &format!("-frames:v 30 {X264}"));

@@ -164,6 +164,7 @@ impl Desk {
             return;
         }
         sample.due = seat.grid.takes(sample.at_us);
+        sample.alone = seat.pace.keys_only;
         if self.bytes + sample.data.len() > BYTES_MAX {
             seat.queue.throw_away();
             seat.queue.dropped += 1;

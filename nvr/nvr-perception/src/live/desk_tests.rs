@@ -12,7 +12,7 @@ use nvr_base::Codec;
 
 fn sample(at_ms: i64, key: bool, came_ms: i64) -> Queued {
     let (at_us, came_us) = (at_ms * 1000, came_ms * 1000);
-    Queued { at_us, wall_us: 0, key, due: false, after_hole: false, came_us, data: vec![0; 10] }
+    Queued { at_us, wall_us: 0, key, due: false, alone: false, after_hole: false, came_us, data: vec![0; 10] }
 }
 
 fn order(fps: f32) -> CameraOrder {

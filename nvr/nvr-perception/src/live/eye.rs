@@ -207,6 +207,10 @@ impl Eye {
         let began = cpu_us();
         let key = sample.key;
         let pushed = decoder.push(sample.at_us, key, sample.data);
+        if sample.alone {
+            // Otherwise its picture comes when the next key frames do.
+            decoder.show_all();
+        }
         let took = cpu_us().saturating_sub(began);
         let (count, sum) = match key {
             true => (&mut measured.keys, &mut measured.key_us),
@@ -233,7 +237,7 @@ impl Eye {
         if jumped {
             (self.gate, self.look, self.gap) = (None, Look::default(), true);
         }
-        if measured.decoded == 0 && self.mend.fed(key) {
+        if measured.decoded == 0 && self.mend.fed(key, sample.alone) {
             let what = decoder.take_complaint().unwrap_or_else(|| "its samples give no picture".to_owned());
             let remedy = "try another profile of the camera's stream";
             return Err(Failure::new(

@@ -10,7 +10,8 @@ const WAIT_US: i64 = 1_000_000;
 pub const WAIT_US_MAX: i64 = 30_000_000;
 /// Key frames, and samples, without one picture that are a failure too.
 const KEYS_IN_VAIN_MAX: u32 = 3;
-const SAMPLES_IN_VAIN_MAX: u32 = 8;
+/// H.264 holds back up to 16 pictures for their order; nothing is held back of key frames that stand alone.
+const SAMPLES_IN_VAIN_MAX: u32 = 20;
 
 /// The health of one camera's stream.
 #[derive(Debug, Clone, Default)]
@@ -29,8 +30,9 @@ impl Mend {
     }
 
     /// A sample went in. True: so many went in without one picture that it is a failure.
-    pub fn fed(&mut self, key: bool) -> bool {
-        self.samples = self.samples.saturating_add(1);
+    pub fn fed(&mut self, key: bool, alone: bool) -> bool {
+        let counts = if alone { SAMPLES_IN_VAIN_MAX / KEYS_IN_VAIN_MAX + 1 } else { 1 };
+        self.samples = self.samples.saturating_add(counts);
         self.keys = self.keys.saturating_add(u32::from(key));
         self.keys >= KEYS_IN_VAIN_MAX && self.samples >= SAMPLES_IN_VAIN_MAX
     }
@@ -70,17 +72,19 @@ mod tests {
         assert!(!mend.may_try(100 + WAIT_US - 1) && mend.may_try(100 + WAIT_US));
     }
 
-    /// `K` and `p` go in; out: after which one it is a failure.
+    /// `K`, `p`, and `A` alone go in; out: after which one it is a failure.
     fn check(samples: &str, expected: Option<usize>) {
         let mut mend = Mend::default();
-        assert_eq!(samples.chars().position(|s| mend.fed(s == 'K')), expected, "{samples}");
+        assert_eq!(samples.chars().position(|s| mend.fed(s != 'p', s == 'A')), expected, "{samples}");
     }
 
     #[test]
     fn samples_in_vain() {
-        check("KKKKKKKKKK", Some(7));
-        check("KppKppKpp", Some(7));
-        check("KppppppppppKpp", None);
-        check("KpppppppppKpppKp", Some(14));
+        check(&"K".repeat(30), Some(19));
+        check("AAAA", Some(2));
+        check("KppKppKpp", None);
+        check(&"Kpp".repeat(9), Some(19));
+        check("KppppppppppKppppppppppppp", None);
+        check("KpppppppppppppKpppppppKp", Some(22));
     }
 }

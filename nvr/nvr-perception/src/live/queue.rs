@@ -24,6 +24,8 @@ pub struct Queued {
     pub key: bool,
     /// Its picture is to be analysed.
     pub due: bool,
+    /// A key frame of which nothing comes until the next one.
+    pub alone: bool,
     /// Samples before it are missing: what the decoder remembers is of no use.
     pub after_hole: bool,
     /// When it came, µs of this process' clock.

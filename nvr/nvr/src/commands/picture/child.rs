@@ -51,10 +51,12 @@ fn decode_by(program: &Path, format: &VideoFormat, data: &[u8], wait: Duration) 
 /// What is said of a child that ended without an answer.
 fn ended(program: &Path, status: ExitStatus) -> String {
     match status.signal() {
-        Some(signal) => {
-            format!("the decoder crashed on this key frame (signal {signal}); choose another moment")
+        Some(_) => {
+            format!("the decoder crashed on this key frame ({status}); choose another moment")
         }
-        None => format!("{} ended without a word; install the same build as nvr", program.display()),
+        None => {
+            format!("{} ended without a word ({status}); install the same build as nvr", program.display())
+        }
     }
 }
 
@@ -108,7 +110,7 @@ mod tests {
     #[test]
     fn children_that_fail() {
         check("/nowhere/nvr-media", ANSWER_WAIT_MAX, "install it beside nvr, or set NVR_MEDIA");
-        check("/bin/true", ANSWER_WAIT_MAX, "ended without a word");
+        check("/bin/true", ANSWER_WAIT_MAX, "ended without a word (");
         check("/usr/bin/yes", Duration::ZERO, "took longer than 0 s");
         let crashed = ended(Path::new("x"), ExitStatus::from_raw(11));
         assert!(crashed.contains("crashed on this key frame (signal 11)"), "{crashed}");

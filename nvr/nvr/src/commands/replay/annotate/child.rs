@@ -70,8 +70,10 @@ impl Drawer {
             Err(ChannelError::Closed) => {
                 let status = self.child.wait()?;
                 match status.signal() {
-                    Some(signal) => bail!("nvr-perceive crashed while it drew (signal {signal})"),
-                    None => bail!("nvr-perceive ended without a word; install the same build as nvr"),
+                    Some(_) => bail!("nvr-perceive crashed while it drew ({status})"),
+                    None => {
+                        bail!("nvr-perceive ended without a word ({status}); install the same build as nvr")
+                    }
                 }
             }
             Err(error) => bail!("nvr-perceive breaks the protocol: {error}; install the same build as nvr"),

@@ -155,7 +155,7 @@ fn an_alert_is_raised_handled_and_outlives_a_kill() {
     assert_eq!((&confirmed["state"], &confirmed["decision"]), (&json!("decided"), &json!("confirmed")));
     let closed = done(&["close", id]);
     assert_eq!((&closed["state"], &closed["reason"]), (&json!("closed"), &json!("two persons on the quay")));
-    assert_eq!(rows(&recorder, &["alerts", "--state", "closed"]), [closed.clone()]);
+    assert_eq!(rows(&recorder, &["alerts", "--state", "closed"]), std::slice::from_ref(&closed));
 
     // Followed: one that was not there is printed as it comes.
     let known: Vec<Value> = rows(&recorder, &["alerts"]).iter().map(|alert| alert["id"].clone()).collect();

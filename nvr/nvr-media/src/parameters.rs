@@ -153,7 +153,7 @@ fn size(codec: Codec, unit: &[u8]) -> Option<(u32, u32)> {
 }
 
 /// The largest width and the largest height that the sets inside a sample, of units with lengths of four bytes, ask for.
-pub fn largest_in_sample(codec: Codec, data: &[u8]) -> Option<(u32, u32)> {
+pub(crate) fn largest_in_sample(codec: Codec, data: &[u8]) -> Option<(u32, u32)> {
     let mut rest = data;
     let mut sizes = Vec::new();
     for _ in 0..UNITS_MAX {
@@ -167,7 +167,7 @@ pub fn largest_in_sample(codec: Codec, data: &[u8]) -> Option<(u32, u32)> {
 }
 
 /// The same of the body of an `avcC` or `hvcC`, which may hold several sets.
-pub fn largest_in_config(codec: Codec, config: &[u8]) -> Option<(u32, u32)> {
+pub(crate) fn largest_in_config(codec: Codec, config: &[u8]) -> Option<(u32, u32)> {
     let mut sizes = Vec::new();
     let mut unit = |rest: &mut &[u8]| {
         let (len, after) = rest.split_first_chunk::<2>()?;

@@ -11,13 +11,13 @@ use landlock::{AccessFs, BitFlags};
 use nvr_base::media_protocol::{Layer, LayerKind};
 pub use nvr_sandbox::{ignore_stop_signals, priority, take_channel};
 use nvr_sandbox::{layer, limits, no_network, no_new_privs, system_calls};
-use rustix::process::Resource;
+use rustix::process::{Resource, getrlimit};
 use std::path::PathBuf;
 
 /// Address space, in bytes: raw pictures, encoders, and what GPU drivers map.
 const MEMORY_BYTES_MAX: u64 = 8 << 30;
 /// Open files: device, socket, libraries, and encoder nodes.
-const FILES_MAX: u64 = 256;
+pub const FILES_MAX: u64 = 256;
 /// Longest file: nothing but a sample's memfd is ever written.
 const FILE_BYTES_MAX: u64 = 16 << 20;
 /// Where libraries and plugins are loaded from, and what they read to know the machine. Read only.
@@ -35,16 +35,17 @@ const READ_ONLY: [&str; 9] = [
 
 /// Applies all layers. `devices` are the nodes that an encoder opens later; the capture device is open already.
 pub fn enter(devices: &[PathBuf]) -> Vec<Layer> {
-    enter_with(devices, FILE_BYTES_MAX)
+    enter_with(devices, FILE_BYTES_MAX, FILES_MAX)
 }
 
 /// As [`enter`], with files and memfds of at most `file_bytes_max` bytes: for a child that writes a film, or makes rings of
-/// frames later.
-pub fn enter_with(devices: &[PathBuf], file_bytes_max: u64) -> Vec<Layer> {
+/// frames later; and with at most `files_max` of them open, or as many as this process may: for one with many decoders.
+pub fn enter_with(devices: &[PathBuf], file_bytes_max: u64, files_max: u64) -> Vec<Layer> {
+    let files_max = getrlimit(Resource::Nofile).maximum.map_or(files_max, |most| files_max.min(most));
     let bounds = [
         (Resource::Core, 0),
         (Resource::As, MEMORY_BYTES_MAX),
-        (Resource::Nofile, FILES_MAX),
+        (Resource::Nofile, files_max),
         (Resource::Fsize, file_bytes_max),
     ];
     vec![

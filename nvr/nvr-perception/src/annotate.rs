@@ -88,7 +88,7 @@ fn annotate(channel: &MediaChannel) -> Result<(), AnnotateError> {
         Make::Film => PictureWriter::film(output)?,
         Make::Picture { .. } => PictureWriter::picture(output)?,
     };
-    let layers = sandbox::enter_with(&[], OUTPUT_BYTES_MAX);
+    let layers = sandbox::enter_with(&[], OUTPUT_BYTES_MAX, sandbox::FILES_MAX);
     channel.send(&FromAnnotate::Hello { layers, encoder: writer.encoder().to_owned() })?;
     let (head, overlays) = OverlayReader::new(BufReader::new(overlays))?;
     let job = Job { head, show: Show::new(overlays), reader, writer, scaler: Scaler::default() };

@@ -183,8 +183,16 @@ mod tests {
                     _ => {
                         let (key, data) = (step == 'K', vec![0; bytes]);
                         let (due, after_hole) = (false, false);
-                        let sample =
-                            Queued { at_us: number, wall_us: 0, key, due, after_hole, came_us: number, data };
+                        let sample = Queued {
+                            at_us: number,
+                            wall_us: 0,
+                            key,
+                            due,
+                            alone: false,
+                            after_hole,
+                            came_us: number,
+                            data,
+                        };
                         queue.push(sample);
                         number += 1;
                     }

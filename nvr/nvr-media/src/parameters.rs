@@ -74,7 +74,9 @@ fn h264(unit: &[u8]) -> Option<(u32, u32)> {
         if colours == 3 {
             bits.flag()?;
         }
-        (bits.ue()?, bits.ue()?, bits.flag()?);
+        bits.ue()?;
+        bits.ue()?;
+        bits.flag()?;
         if bits.flag()? {
             for list in 0..if colours == 3 { 12 } else { 8 } {
                 if bits.flag()? {
@@ -87,14 +89,17 @@ fn h264(unit: &[u8]) -> Option<(u32, u32)> {
     match bits.ue()? {
         0 => drop(bits.ue()?),
         1 => {
-            (bits.flag()?, bits.se()?, bits.se()?);
+            bits.flag()?;
+            bits.se()?;
+            bits.se()?;
             for _ in 0..bits.ue()?.min(255) {
                 bits.se()?;
             }
         }
         _ => {}
     }
-    (bits.ue()?, bits.flag()?);
+    bits.ue()?;
+    bits.flag()?;
     let blocks = |n: u32| n.checked_add(1)?.checked_mul(16);
     let (width, height) = (blocks(bits.ue()?)?, blocks(bits.ue()?)?);
     let fields = if bits.flag()? { 1 } else { 2 };
@@ -119,7 +124,9 @@ fn h265(unit: &[u8]) -> Option<(u32, u32)> {
     let layers = bits.u(3)?;
     bits.flag()?;
     // General profile, tier and level.
-    (bits.u(32)?, bits.u(32)?, bits.u(32)?);
+    bits.u(32)?;
+    bits.u(32)?;
+    bits.u(32)?;
     let mut more = Vec::new();
     for _ in 0..layers {
         more.push((bits.flag()?, bits.flag()?));
@@ -129,7 +136,9 @@ fn h265(unit: &[u8]) -> Option<(u32, u32)> {
     }
     for (profile, level) in more {
         if profile {
-            (bits.u(32)?, bits.u(32)?, bits.u(24)?);
+            bits.u(32)?;
+            bits.u(32)?;
+            bits.u(24)?;
         }
         if level {
             bits.u(8)?;

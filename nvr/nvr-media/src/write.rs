@@ -162,6 +162,9 @@ impl PictureWriter {
             let shown_us = u64::try_from(picture.at_us.saturating_sub(held.at_us)).unwrap_or(0);
             self.shown_us.store(shown_us, Ordering::Relaxed);
             self.give(&held)?;
+            if let Some(why) = error_of(&self.pipeline) {
+                return Err(self.failed(&why));
+            }
         }
         self.held = Some(picture);
         Ok(())
@@ -172,13 +175,7 @@ impl PictureWriter {
         if let Some(buffer) = buffer.get_mut() {
             buffer.set_pts(gst::ClockTime::from_useconds(u64::try_from(picture.at_us).unwrap_or(0)));
         }
-        if self.source.push_buffer(buffer).is_err() {
-            return Err(self.refused());
-        }
-        match error_of(&self.pipeline) {
-            Some(why) => Err(self.failed(&why)),
-            None => Ok(()),
-        }
+        self.source.push_buffer(buffer).map(|_| ()).map_err(|_| self.refused())
     }
 
     fn start(&mut self, size: (u32, u32)) -> Result<(), Failure> {
@@ -207,6 +204,7 @@ impl PictureWriter {
     /// As [`Self::push`]; no picture was pushed; the end does not come.
     pub fn finish(mut self) -> Result<(), Failure> {
         let last = self.held.take().ok_or_else(|| self.failed("no picture was given"))?;
+        // The bus is asked once, below: looking for an error takes an end of stream off it, and a PNG may be there already.
         self.give(&last)?;
         // One picture may have ended a PNG already.
         let _ = self.source.end_of_stream();

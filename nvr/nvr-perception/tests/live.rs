@@ -194,10 +194,10 @@ fn frames_out_of_order() {
         let (format, samples) = made(codec, (320, 180), HALVES, &format!("-frames:v 90 {options}"));
         live.camera(camera, order(fps), &format);
         let began = samples.iter().map(|s| s.at_us).min().unwrap();
-        // As many at once as a camera sends until somebody has time.
-        for some in samples.chunks(5) {
+        // As many at once as a camera sends until somebody has time; the decoder may hold back a few for their order.
+        for some in samples.chunks(2) {
             some.iter().for_each(|s| live.sample(camera, s));
-            let seen = some[0].at_us - 1_500_000;
+            let seen = some[0].at_us - 800_000;
             live.until("pictures", |live| {
                 seen < began || live.analysed.iter().any(|a| a.camera == camera && a.scene.at_us >= seen)
             });
@@ -208,7 +208,8 @@ fn frames_out_of_order() {
             times.is_sorted() && times.iter().all(|at| samples.iter().any(|s| s.at_us == *at)),
             "{times:?}"
         );
-        assert!(times.len() >= 12, "{codec:?} {fps}: {times:?}");
+        // Samples come faster than a camera's, and of those that wait the newest picture is looked at.
+        assert!(times.len() >= 8, "{codec:?} {fps}: {times:?}");
     }
     assert_eq!(live.troubles, []);
     live.end();
@@ -299,7 +300,7 @@ fn garbage_is_told_and_stays_with_its_camera() {
     let noise: Vec<u8> = (0..20_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     let garbage = |n: i64, data: &[u8]| Made { at_us: n * 100_000, key: true, data: data.to_vec() };
     let noise_of = [&20_000_u32.to_be_bytes()[..], &noise].concat();
-    for n in 0..12 {
+    for n in 0..24 {
         let data = [&noise[..], &noise_of, &[0], &samples[0].data[..9]][n as usize % 4];
         live.sample(0, &garbage(n, data));
         live.in_step(1, &later(&samples[..1], (n + 1) * 100_000));

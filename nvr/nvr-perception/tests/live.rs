@@ -197,7 +197,7 @@ fn frames_out_of_order() {
         // As many at once as a camera sends until somebody has time; the decoder may hold back a few for their order.
         for some in samples.chunks(2) {
             some.iter().for_each(|s| live.sample(camera, s));
-            let seen = some[0].at_us - 800_000;
+            let seen = some[0].at_us - 800_000.max((3e6 / f64::from(fps)) as i64);
             live.until("pictures", |live| {
                 seen < began || live.analysed.iter().any(|a| a.camera == camera && a.scene.at_us >= seen)
             });

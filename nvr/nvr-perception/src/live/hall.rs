@@ -103,8 +103,10 @@ impl Hall {
                 match state.desk.take(self.now_us()) {
                     Some(job) => break job,
                     None => {
+                        let began = Instant::now();
                         let waited = self.work.wait_timeout(state, IDLE_MAX);
                         state = waited.unwrap_or_else(PoisonError::into_inner).0;
+                        state.pacer.rested(began.elapsed());
                     }
                 }
             };

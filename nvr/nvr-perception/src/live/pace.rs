@@ -14,6 +14,7 @@ use nvr_base::CameraId;
 use nvr_base::analysis::{CameraNumber, CameraOrder, FrameFormat, LooksAt};
 use nvr_base::perceive_protocol::Rate;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Weight of a new measurement.
 const WEIGHT: f32 = 0.05;
@@ -26,6 +27,10 @@ const LEFT_OUT_MAX: f32 = 0.03;
 /// What is cut when they are, what is given back when they are not, in a period.
 const CUT: f32 = 0.85;
 const GIVE_BACK: f32 = 1.05;
+/// Given back when a thread had nothing to do meanwhile: then what was passed over came in a burst, and time is left.
+const GIVE_BACK_RESTED: f32 = 1.25;
+/// Time without work, of all threads, from which they were not behind in a period.
+const RESTED_MIN: Duration = Duration::from_millis(100);
 /// Least budget after cuts, ms a second.
 const LIMIT_MIN: f32 = 10.0;
 /// A camera sends what is wanted when it sends this share of it: its rate is measured.
@@ -88,6 +93,7 @@ pub struct Pacer {
     told: BTreeMap<CameraNumber, Rate>,
     analysed: u32,
     left_out: u32,
+    rested: Duration,
 }
 
 impl Pacer {
@@ -105,7 +111,13 @@ impl Pacer {
             told: BTreeMap::new(),
             analysed: 0,
             left_out: 0,
+            rested: Duration::ZERO,
         }
+    }
+
+    /// A thread had nothing to do for so long.
+    pub fn rested(&mut self, time: Duration) {
+        self.rested = self.rested.saturating_add(time);
     }
 
     /// Takes in what a turn cost.
@@ -208,11 +220,14 @@ impl Pacer {
     /// Cuts what may be used while the threads do not keep up, and gives it back.
     fn adapt(&mut self) {
         let due = self.analysed.saturating_add(self.left_out);
-        let behind = self.left_out > 1 && self.left_out as f32 > due as f32 * LEFT_OUT_MAX;
-        self.limit_ms_per_s = if behind {
-            (self.limit_ms_per_s.min(self.planned_ms_per_s.max(LIMIT_MIN)) * CUT).max(LIMIT_MIN)
-        } else {
-            self.limit_ms_per_s * GIVE_BACK
+        let passed_over = self.left_out > 1 && self.left_out as f32 > due as f32 * LEFT_OUT_MAX;
+        let rested = std::mem::take(&mut self.rested) >= RESTED_MIN;
+        self.limit_ms_per_s = match (passed_over, rested) {
+            (true, false) => {
+                (self.limit_ms_per_s.min(self.planned_ms_per_s.max(LIMIT_MIN)) * CUT).max(LIMIT_MIN)
+            }
+            (false, false) => self.limit_ms_per_s * GIVE_BACK,
+            (_, true) => self.limit_ms_per_s * GIVE_BACK_RESTED,
         };
         self.limit_ms_per_s = self.limit_ms_per_s.min(self.budget_ms_per_s);
         (self.analysed, self.left_out) = (0, 0);

@@ -106,6 +106,12 @@ fn threads_that_do_not_keep_up_are_given_less() {
         planned(&mut pacer, &mut cameras, &[turn(0)]);
     }
     assert!(cut < 5.0 && cameras.first().unwrap().1.fps == 10.0, "{cut}");
+    // What is passed over although a thread has time came in a burst.
+    for _ in 0..20 {
+        pacer.rested(RESTED_MIN);
+        planned(&mut pacer, &mut cameras, &[turn(3)]);
+    }
+    assert_eq!(cameras.first().unwrap().1.fps, 10.0);
 }
 
 #[test]

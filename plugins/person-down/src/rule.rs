@@ -7,7 +7,7 @@
 use crate::body::{Body, FALL_US_MAX};
 use crate::sighting::{POSE_FLOATS, Sighting};
 use nvr_plugin_api::rule::{Change, CommonKeys, Episode, Holds};
-use nvr_plugin_api::{Event, EventType, Label, Phase, Polygon, Rect, Scene, TrackId};
+use nvr_plugin_api::{Event, EventType, Label, Phase, Polygon, Rect, Scene, Track, TrackId};
 
 /// Field default of the time on the ground, seconds: who sits down for a moment, or kneels, is up again.
 pub(crate) const DWELL_S: f64 = 15.0;
@@ -19,6 +19,11 @@ const REACH: f32 = 1.0;
 const SWAP_REACH: f32 = 1.5;
 /// Bodies followed at a time by each means; more are a crowd, where nobody can be seen to fall.
 const BODIES_MAX: usize = 64;
+/// Most bodies the model finds: with so many it misses others and changes whom it finds, so that one seems to have become
+/// another. Nobody is seen to fall in such a look.
+const POSES_MAX: usize = 6;
+/// So much of a box covered by another's, and it may show half a body.
+const HIDDEN_SHARE: f32 = 0.2;
 /// An alert's body is the same as another's so near.
 const SAME_REACH: f32 = 1.5;
 
@@ -95,6 +100,9 @@ impl PersonDown {
             let free = taken.get(b) == Some(&false) && given.get(s) == Some(&false);
             if let (true, Some(sighting), Some(watched)) = (free, seen.get(s), self.poses.get_mut(b)) {
                 watched.body.see(*sighting, at_us);
+                if seen.len() >= POSES_MAX && watched.body.fallen().is_some_and(|f| f.down_us == at_us) {
+                    watched.body.never_fell();
+                }
                 taken.iter_mut().skip(b).take(1).for_each(|t| *t = true);
                 given.iter_mut().skip(s).take(1).for_each(|g| *g = true);
             }
@@ -126,17 +134,34 @@ impl PersonDown {
             if !seen.upright && self.poses.iter().any(knows) {
                 continue;
             }
+            // Who is half hidden by another has half a box.
+            let hides = |t: &Track| {
+                let shared = t.rect.intersection_area(&track.rect) / track.rect.area().max(f32::EPSILON);
+                t.id != track.id && t.label == Label::PERSON && shared > HIDDEN_SHARE
+            };
+            if !seen.upright && scene.tracks.iter().any(hides) {
+                continue;
+            }
             let by_id = self.boxes.iter().position(|w| w.track == Some(track.id));
             // Who falls is lost by the tracker and found again as another track.
             let gone = |w: &Watched| {
                 let alive = scene.tracks.iter().any(|t| w.track == Some(t.id) && t.observed);
                 !alive && w.body.last_us < track.first_seen_us && distance(&w.body, seen.place) <= REACH
             };
-            match by_id.or_else(|| self.boxes.iter().position(gone)) {
+            // Among others a box changes hands.
+            let alone = !scene.tracks.iter().any(|t| {
+                let middle = t.rect.centre();
+                let off = (middle.x * aspect - seen.place[0]).hypot(middle.y - seen.place[1]);
+                t.id != track.id && t.label == Label::PERSON && off <= SWAP_REACH * t.rect.h.max(seen.size)
+            });
+            match by_id.or_else(|| self.boxes.iter().position(gone).filter(|_| alone)) {
                 Some(n) => {
                     if let Some(watched) = self.boxes.get_mut(n) {
                         watched.track = Some(track.id);
                         watched.body.see(seen, scene.at_us);
+                        if !alone && watched.body.fallen().is_some_and(|f| f.down_us == scene.at_us) {
+                            watched.body.never_fell();
+                        }
                     }
                 }
                 None if self.boxes.len() < BODIES_MAX => {

@@ -5,8 +5,9 @@
 //!
 //! `auto`: a detector of boxes finds people who are at least a 20th of the picture high and misses smaller ones, the map is
 //! made of small ones and counts large ones badly. So the median height of the zone's boxes decides, with a margin both
-//! ways; with fewer than three boxes there is no such height, and the map counts only when it sees a crowd. Where most boxes
-//! cover one another it is a throng: boxes miss those behind, whatever their size, and the map counts too.
+//! ways; with fewer than three boxes there is no such height, and the map counts only when it sees a crowd. Large people in a
+//! throng hide one another, and boxes find half of them: there the map is believed up to twice the boxes, which a flag or
+//! empty seats beside a few people do not get past.
 
 use crate::keys::{Keys, Method};
 use nvr_plugin_api::rule::{Change, Episode, Holds};
@@ -21,12 +22,8 @@ const COUNTS: usize = 5;
 const SMALL: f32 = 0.06;
 /// … larger, and the boxes do.
 const LARGE: f32 = 0.09;
-/// A box with so much of it under another's is in a throng, …
-const COVERED: f32 = 0.1;
-/// … when as many of the zone's boxes are: pairs and queues are fewer.
-const THRONG_SHARE: f32 = 0.5;
-/// … and boxes to speak of one.
-const THRONG_BOXES_MIN: usize = 6;
+/// Where people are large, the map is believed up to so many times the boxes.
+const HIDDEN_MAX: f32 = 2.0;
 /// Boxes that have a median.
 const BOXES_MIN: usize = 3;
 /// Without boxes, so many people on the map are a crowd and not its noise (trees, tiles: up to a dozen).
@@ -40,7 +37,7 @@ pub(crate) struct CrowdDensity {
     keys: Keys,
     counts: VecDeque<f32>,
     map: Option<(i64, f32)>,
-    /// The map counts: people are small, or hide one another.
+    /// People are small: the map counts.
     small: bool,
     episode: Episode,
     /// Over the limit, hysteresis included.
@@ -100,12 +97,12 @@ impl CrowdDensity {
                 heights.sort_by(f32::total_cmp);
                 let median = heights.get(heights.len() / 2).filter(|_| heights.len() >= BOXES_MIN);
                 self.small = match median {
-                    Some(_) if is_throng(&rects) => true,
                     Some(h) if self.small => *h < LARGE,
                     Some(h) => *h < SMALL,
                     None => map.is_some_and(|people| people >= CROWD_MIN),
                 };
-                Some(map.filter(|_| self.small).map_or(boxes, |people| people.max(boxes)))
+                let most = if self.small { f32::INFINITY } else { HIDDEN_MAX * boxes };
+                Some(map.map_or(boxes, |people| people.min(most).max(boxes)))
             }
         }
     }
@@ -122,7 +119,12 @@ impl CrowdDensity {
             self.alert = Some((around(&self.keys.zone.0), score));
         }
         let (rect, score) = self.alert.unwrap_or((around(&self.keys.zone.0), 0.5));
-        let by = if self.keys.method == Method::Density || self.small { "density-map" } else { "tracks" };
+        let by = match self.keys.method {
+            Method::Tracks => "tracks",
+            Method::Density => "density-map",
+            Method::Auto if self.small => "density-map",
+            Method::Auto => "both",
+        };
         // Without metres it is a count.
         let what = if self.keys.area_m2.is_some() { "density" } else { "count" };
         let detail = format!("{what}={measured:.1} people={people:.0} by={by}");
@@ -140,16 +142,6 @@ impl CrowdDensity {
             detail: if phase == Phase::Begin { detail } else { String::new() },
         }
     }
-}
-
-/// Whether most boxes cover one another.
-fn is_throng(rects: &[Rect]) -> bool {
-    let covered = |(n, r): &(usize, &Rect)| {
-        let others = rects.iter().enumerate().filter(|(m, _)| m != n);
-        others.into_iter().any(|(_, o)| o.intersection_area(r) >= COVERED * r.area())
-    };
-    let throng = rects.iter().enumerate().filter(covered).count() as f32;
-    rects.len() >= THRONG_BOXES_MIN && throng >= THRONG_SHARE * rects.len() as f32
 }
 
 /// People on a map inside the zone.

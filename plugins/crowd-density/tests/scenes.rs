@@ -123,12 +123,9 @@ fn auto_goes_by_the_size_of_people() {
     // A pattern (a flag, empty seats) beside large people, and one without anybody.
     assert_eq!(with_map(auto, &large, [50.0, 0.0]), None);
     assert_eq!(with_map(r#"{"max_persons":10,"method":"auto"}"#, &Script::new(40.0), [12.0, 3.0]), None);
-    // Large people in a throng, each half behind the next.
-    let throng = (0..12).fold(Script::new(40.0), |script, k| {
-        let x = 0.3 + 0.03 * k as f32;
-        script.track(k + 1, Label::PERSON, 0.2, &[(0.0, x, 0.8), (40.0, x, 0.8)])
-    });
-    assert_eq!(with_map(auto, &throng, [50.0, 0.0]).unwrap(), "30 count=50.0 people=50 by=density-map");
+    // A throng: boxes find half of it.
+    let throng = group(Script::new(40.0), 1, 17, 0.2, 0.0, 40.0);
+    assert_eq!(with_map(auto, &throng, [50.0, 0.0]).unwrap(), "30 count=34.0 people=34 by=both");
     assert_eq!(with_map(auto, &small, [50.0, 0.0]).unwrap(), "30 count=50.0 people=50 by=density-map");
 }
 

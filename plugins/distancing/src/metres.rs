@@ -9,9 +9,11 @@ use nvr_plugin_api::{Point, Rect};
 const PERSON_M: f32 = 1.7;
 /// Heights of two boxes that differ by more stand at different depths, or one of them is cut off.
 const HEIGHT_RATIO_MAX: f32 = 1.3;
-/// Without calibration, ground away from the camera appears this much shorter than ground across: a camera that looks down
-/// by 30°, between the usual 20° and 45° (0.35 to 0.7).
-const FORESHORTENED: f32 = 0.5;
+/// Without calibration the camera is taken to look down by 30°, between the usual 20° and 45°: a height appears by its
+/// cosine, …
+const UPRIGHT_SHARE: f32 = 0.866;
+/// … ground away from the camera by its sine, ground across in full.
+const AWAY_SHARE: f32 = 0.5;
 
 /// How metres are known.
 #[derive(Debug, Clone, Copy)]
@@ -44,8 +46,8 @@ impl Metres {
                     return None;
                 }
                 let (p, q) = (a.foot(), b.foot());
-                let (across, away) = ((p.x - q.x) * aspect, (p.y - q.y) / FORESHORTENED);
-                Some(across.hypot(away) * PERSON_M / ((low + high) / 2.0))
+                let (across, away) = ((p.x - q.x) * aspect, (p.y - q.y) / AWAY_SHARE);
+                Some(across.hypot(away) * PERSON_M * UPRIGHT_SHARE / ((low + high) / 2.0))
             }
         }
     }

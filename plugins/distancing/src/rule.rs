@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 const DWELL_S: f64 = 3.0;
 /// Closer once, they are close up to so many times the distance: boxes tremble.
 const HYSTERESIS: f32 = 1.2;
+/// Both must be seen in so much of the time: two sightings far apart are no time together.
+const SEEN_SHARE: f32 = 0.5;
 /// Pairs watched at a time; those that come later wait.
 const PAIRS_MAX: usize = 1024;
 
@@ -32,6 +34,8 @@ pub(crate) struct Distancing {
 #[derive(Debug, Default)]
 struct Pair {
     close_since: Option<i64>,
+    /// Scenes since then, and those that saw both.
+    scenes: (u32, u32),
     episode: Episode,
     /// The alert it belongs to.
     object: Option<u64>,
@@ -101,9 +105,14 @@ impl Distancing {
             let close = distance_m.is_some_and(|d| d < limit);
             pair.close_since = close.then(|| pair.close_since.unwrap_or(at_us));
         }
+        pair.scenes = match pair.close_since {
+            None => (0, 0),
+            Some(_) => (pair.scenes.0.saturating_add(1), pair.scenes.1.saturating_add(u32::from(seen))),
+        };
+        let enough = pair.scenes.1 as f32 >= SEEN_SHARE * pair.scenes.0 as f32;
         let holds = match pair.close_since {
             None => Holds::No,
-            Some(since) if seen => Holds::Since(since),
+            Some(since) if seen && (enough || pair.episode.is_open()) => Holds::Since(since),
             Some(_) => Holds::Unknown,
         };
         match pair.episode.update(at_us, holds, self.dwell_us)? {

@@ -113,6 +113,6 @@ mod tests {
         check("/bin/true", ANSWER_WAIT_MAX, "ended without a word (");
         check("/usr/bin/yes", Duration::ZERO, "took longer than 0 s");
         let crashed = ended(Path::new("x"), ExitStatus::from_raw(11));
-        assert!(crashed.contains("crashed on this key frame (signal 11)"), "{crashed}");
+        assert!(crashed.contains("crashed on this key frame (signal: 11 (SIGSEGV))"), "{crashed}");
     }
 }

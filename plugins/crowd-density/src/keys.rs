@@ -3,7 +3,6 @@
 //! Promises: exactly one limit; a limit to the square metre only with a ground calibration. Leaves to others: the common
 //! keys' own checks.
 
-use crate::ground::Ground;
 use nvr_plugin_api::Polygon;
 use nvr_plugin_api::rule::CommonKeys;
 use serde::Deserialize;
@@ -15,6 +14,8 @@ pub(crate) const SCHEMA: &str = r#"{"type":"object","properties":{
 "method":{"enum":["tracks","density","auto"],"default":"tracks","description":"tracks: boxes of people; density: the model mcnn-shtech-b, for people too small or too many for boxes; auto: boxes while people are large, the model when they are small. density and auto need the model installed"}
 },"additionalProperties":false,"examples":[{"max_persons":25}]}"#;
 
+/// Smallest zone that is believed, m²: below it one person more is another density.
+const AREA_M2_MIN: f64 = 1.0;
 /// Field default of the time, seconds: a group that crosses is gone before.
 const DWELL_S: f64 = 30.0;
 
@@ -37,7 +38,6 @@ struct Own {
     max_persons: Option<u32>,
     max_persons_per_m2: Option<f32>,
     method: Method,
-    ground: Option<[f64; 9]>,
 }
 
 /// All that counts.
@@ -67,13 +67,13 @@ impl Keys {
                 return Err("max_persons_per_m2: above 0, at most 10".to_owned());
             }
             (None, Some(n)) => {
-                let ground = own.ground.ok_or(
+                let ground = common.ground.as_ref().ok_or(
                     "max_persons_per_m2: needs a ground calibration of the camera; without one set max_persons",
                 )?;
-                let area = Ground(ground).area_m2(&zone).ok_or(
+                let area = ground.area_m2(&zone).filter(|area| *area >= AREA_M2_MIN).ok_or(
                     "max_persons_per_m2: the zone reaches the horizon of the ground calibration; draw a nearer one",
                 )?;
-                (n, Some(area))
+                (n, Some(area as f32))
             }
             _ => return Err("set max_persons or max_persons_per_m2, one of the two".to_owned()),
         };

@@ -1,7 +1,7 @@
 //! Crowd density: more people in a zone than a limit, or more to the square metre.
 //!
 //! Promises: descriptor, needs and texts of the situation. Without a ground calibration it counts, and says "count".
-//! Leaves to others: the rule itself (`rule`), square metres (`ground`).
+//! Leaves to others: the rule itself (`rule`), square metres (the camera's calibration).
 //!
 //! Levels to choose from (Fruin, *Pedestrian Planning and Design*, 1971; for `max_persons_per_m2`):
 //!
@@ -16,7 +16,6 @@
 //!
 //! In use: 2.5 warns, 4 alarms.
 
-mod ground;
 mod keys;
 mod rule;
 

@@ -5,7 +5,6 @@
 mod metres;
 mod rule;
 
-use metres::Metres;
 use nvr_plugin_api::rule::CommonKeys;
 use nvr_plugin_api::{Class, Descriptor, Detector, EventType, Input, Needs, Output, Regime, export_detector};
 use rule::Distancing;
@@ -25,7 +24,6 @@ const SCHEMA: &str = r#"{"type":"object","properties":{
 #[derive(Debug, Deserialize)]
 struct Own {
     min_distance_m: Option<f32>,
-    ground: Option<[f64; 9]>,
 }
 
 /// One rule on one camera.
@@ -33,7 +31,6 @@ struct Own {
 pub struct DistancingDetector {
     keys: CommonKeys,
     distance_m: f32,
-    metres: Metres,
     rule: Distancing,
 }
 
@@ -52,8 +49,7 @@ impl Detector for DistancingDetector {
         if keys.line.is_some() {
             return Err("line: people are close in a zone, not on a line".to_owned());
         }
-        let metres = own.ground.map_or(Metres::Bodies, Metres::Ground);
-        Ok(Self { rule: Distancing::new(&keys, distance_m, metres), keys, distance_m, metres })
+        Ok(Self { rule: Distancing::new(&keys, distance_m), keys, distance_m })
     }
 
     fn needs(&self) -> Needs {
@@ -67,7 +63,7 @@ impl Detector for DistancingDetector {
     }
 
     fn reset(&mut self) {
-        self.rule = Distancing::new(&self.keys, self.distance_m, self.metres);
+        self.rule = Distancing::new(&self.keys, self.distance_m);
     }
 }
 

@@ -3,7 +3,8 @@
 //! Promises: pure; where nobody can say (the horizon, people of clearly different height) there is no distance.
 //! Leaves to others: calibrating; lens distortion.
 
-use nvr_plugin_api::{Point, Rect};
+use nvr_plugin_api::rule::CommonKeys;
+use nvr_plugin_api::{Ground, Rect};
 
 /// Height of a grown person, metres: the scale where there is no calibration.
 const PERSON_M: f32 = 1.7;
@@ -16,15 +17,20 @@ const UPRIGHT_SHARE: f32 = 0.866;
 const AWAY_SHARE: f32 = 0.5;
 
 /// How metres are known.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum Metres {
-    /// From the normalised picture to metres on the ground, row major.
-    Ground([f64; 9]),
+    /// By the camera's calibration.
+    Ground(Ground),
     /// By the people's height.
     Bodies,
 }
 
 impl Metres {
+    /// As the camera allows.
+    pub(crate) fn of(keys: &CommonKeys) -> Self {
+        keys.ground.clone().map_or(Self::Bodies, Self::Ground)
+    }
+
     /// For the alert's detail.
     pub(crate) fn name(&self) -> &'static str {
         match self {
@@ -36,10 +42,7 @@ impl Metres {
     /// Metres between two people's feet.
     pub(crate) fn between(&self, a: &Rect, b: &Rect, aspect: f32) -> Option<f32> {
         match self {
-            Self::Ground(h) => {
-                let (p, q) = (on_ground(h, a.foot())?, on_ground(h, b.foot())?);
-                Some((p[0] - q[0]).hypot(p[1] - q[1]) as f32)
-            }
+            Self::Ground(ground) => ground.distance_m(a.foot(), b.foot()).map(|metres| metres as f32),
             Self::Bodies => {
                 let (low, high) = (a.h.min(b.h), a.h.max(b.h));
                 if low <= 0.0 || high > HEIGHT_RATIO_MAX * low {
@@ -51,11 +54,4 @@ impl Metres {
             }
         }
     }
-}
-
-fn on_ground([a, b, c, d, e, f, g, h, i]: &[f64; 9], p: Point) -> Option<[f64; 2]> {
-    let (x, y) = (f64::from(p.x), f64::from(p.y));
-    let w = g * x + h * y + i;
-    let place = [(a * x + b * y + c) / w, (d * x + e * y + f) / w];
-    (w.abs() > 1e-6 && place.iter().all(|n| n.is_finite())).then_some(place)
 }

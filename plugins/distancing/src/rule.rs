@@ -51,12 +51,12 @@ struct Alert {
 }
 
 impl Distancing {
-    pub(crate) fn new(keys: &CommonKeys, distance_m: f32, metres: Metres) -> Self {
+    pub(crate) fn new(keys: &CommonKeys, distance_m: f32) -> Self {
         Self {
             zone: keys.zone.clone().unwrap_or_else(Polygon::picture),
             dwell_us: keys.time_us(DWELL_S),
             distance_m,
-            metres,
+            metres: Metres::of(keys),
             relay: Relay::default(),
             pairs: BTreeMap::new(),
             objects: 0,

@@ -90,6 +90,11 @@ pub struct FrameNeed {
     pub fps_max: f32,
 }
 
+impl FrameNeed {
+    /// No such frames.
+    pub const NONE: Self = Self { format: 0, width: 0, height: 0, fps_max: 0.0 };
+}
+
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct Needs {
@@ -102,6 +107,21 @@ pub struct Needs {
     pub rgb: FrameNeed,
     pub inference: *const InferenceNeed,
     pub inference_len: u64,
+}
+
+impl Needs {
+    /// Nothing: for a detector to fill.
+    pub const EMPTY: Self = Self {
+        labels: Labels { bits: [0; 2] },
+        min_score: 0.0,
+        fps: 0.0,
+        fps_min: 0.0,
+        history_s: 0.0,
+        gray: FrameNeed::NONE,
+        rgb: FrameNeed::NONE,
+        inference: std::ptr::null(),
+        inference_len: 0,
+    };
 }
 
 #[repr(C)]

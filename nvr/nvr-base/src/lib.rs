@@ -30,6 +30,7 @@ pub mod scene;
 pub mod schedule;
 pub mod status;
 pub mod still_protocol;
+pub mod table;
 pub mod text;
 pub mod time;
 

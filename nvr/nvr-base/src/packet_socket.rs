@@ -16,6 +16,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 /// Times a reset is passed over, of which there is one in a connection's life.
 const RESETS_MAX: u32 = 2;
 
+/// The descriptor on which a child finds its end.
+pub const CHANNEL_FD: i32 = 3;
+
 /// Why nothing was sent or received.
 #[derive(Debug, thiserror::Error)]
 pub enum ChannelError {

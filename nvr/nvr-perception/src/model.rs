@@ -11,6 +11,7 @@ pub mod detector;
 pub mod error;
 pub mod frame;
 pub mod letterbox;
+mod loaded;
 pub mod manifest;
 pub mod movenet;
 pub mod nanodet;

@@ -9,9 +9,10 @@ mod report;
 
 use crate::model::catalogue::{Import, verify, verify_library};
 use crate::model::{Catalogue, Manifest, ModelError, Presence, Runtime, bench_for};
+use nvr_base::table::table;
 use nvr_base::text::{Arg, printable, text};
 use order::{Order, What};
-use report::{as_json, table};
+use report::as_json;
 use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -109,7 +110,7 @@ fn list(order: &Order, catalogue: &Catalogue) -> Result<Answer, ModelError> {
         all.push(of);
     }
     let mut lines = vec![order.folder.display().to_string()];
-    lines.extend(table(&rows));
+    lines.extend(table(&rows, usize::MAX));
     lines.push(text(&format!("models-library-{}", word(&library)), &[]));
     lines.extend(accuracy);
     let json =

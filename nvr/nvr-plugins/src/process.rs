@@ -7,6 +7,7 @@
 use crate::channel::{Channel, ChannelError};
 use crate::ending::Exit;
 use command_fds::{CommandFdExt, FdMapping};
+use nvr_base::packet_socket::CHANNEL_FD;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
@@ -14,8 +15,6 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::Duration;
 
-/// The descriptor on which a worker finds its socket.
-const CHANNEL_FD: i32 = 3;
 /// How much of the end of standard error is kept, in bytes.
 pub const STDERR_MAX: usize = 4096;
 

@@ -3,10 +3,8 @@
 //! Promises: a child that was not started by the recorder notices at once.
 //! Leaves to others: everything after that.
 
+pub use nvr_base::packet_socket::CHANNEL_FD;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
-
-/// The descriptor on which the parent hands its socket over.
-pub const CHANNEL_FD: i32 = 3;
 
 /// The socket to the parent. Call it once, first of all.
 ///

@@ -190,18 +190,7 @@ impl Instance {
 type NeedsCall = unsafe extern "C" fn(*mut abi::Detector, *mut abi::Needs, *mut abi::Buf) -> i32;
 
 fn read_needs(detector: *mut abi::Detector, call: NeedsCall) -> Result<Needs, String> {
-    let none = abi::FrameNeed { format: 0, width: 0, height: 0, fps_max: 0.0 };
-    let mut needs = abi::Needs {
-        labels: abi::Labels::default(),
-        min_score: 0.0,
-        fps: 0.0,
-        fps_min: 0.0,
-        history_s: 0.0,
-        gray: none,
-        rgb: none,
-        inference: std::ptr::null(),
-        inference_len: 0,
-    };
+    let mut needs = abi::Needs::EMPTY;
     let mut error = ErrorText::default();
     let mut lent = error.lend();
     // SAFETY: the detector was just created; what is filled outlives the call.

@@ -4,23 +4,30 @@
 //!   no process and no zombie is left behind.
 //! Leaves to others: what is said on the socket, when to start and to kill (`supervision`).
 
-use anyhow::Context;
+use crate::terminal::complain;
+use anyhow::{Context, anyhow};
 use command_fds::{CommandFdExt, FdMapping};
-use nvr_base::media_channel::MediaChannel;
+use nvr_base::media_channel::{ChannelError, MediaChannel};
+use nvr_base::media_protocol::{Layer, LayerState};
+use nvr_base::packet_socket::CHANNEL_FD;
 use nvr_base::still_protocol::ENVIRONMENT;
-use rustix::process::Pid;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-/// The descriptor on which the child finds its socket.
-const CHANNEL_FD: i32 = 3;
 /// Names another `nvr-perceive`.
 pub(crate) const PERCEIVE_VARIABLE: &str = "NVR_PERCEIVE";
 /// Variables that the child needs of this process's: where plugins and libraries are.
 const VARIABLES: [&str; 2] = ["GST_PLUGIN_PATH", "LD_LIBRARY_PATH"];
-/// Priority of what may wait: analysis never takes time that recording wants.
-const NICE: i32 = 19;
+
+/// Says which layers of a child's sandbox are missing.
+pub(crate) fn complain_of(name: &str, layers: Vec<Layer>) {
+    for layer in layers {
+        if let LayerState::Unavailable(why) = layer.state {
+            complain(&format!("the sandbox of {name} lacks {:?}: {why}", layer.kind));
+        }
+    }
+}
 
 /// A running child. Dropping it kills and reaps it.
 #[derive(Debug)]
@@ -35,14 +42,6 @@ pub(crate) fn program(name: &str) -> PathBuf {
 /// `nvr-perceive`: what [`PERCEIVE_VARIABLE`] says, else as [`program`].
 pub(crate) fn perceive_program() -> PathBuf {
     std::env::var_os(PERCEIVE_VARIABLE).map_or_else(|| program("nvr-perceive"), PathBuf::from)
-}
-
-/// Lets a process have only the time that nobody else wants.
-pub(crate) fn wait_for_others(process_id: u32) {
-    let pid = i32::try_from(process_id).ok().and_then(Pid::from_raw);
-    if let Err(error) = rustix::process::setpriority_process(pid, NICE) {
-        tracing::debug!(process_id, %error, "its priority stays as it is");
-    }
 }
 
 impl Sibling {
@@ -69,17 +68,25 @@ impl Sibling {
         Ok((Self(child), ours))
     }
 
-    /// Its process.
-    pub(crate) fn id(&self) -> u32 {
-        self.0.id()
-    }
-
     /// Waits until it ends by itself: for one that has closed its socket.
     ///
     /// # Errors
     /// The system does not say.
     pub(crate) fn wait(&mut self) -> std::io::Result<ExitStatus> {
         self.0.wait()
+    }
+
+    /// Why nothing more is received from it, when `error` is what receiving said and `doing` what it was at.
+    pub(crate) fn lost(&mut self, name: &str, doing: &str, error: &ChannelError) -> anyhow::Error {
+        const REMEDY: &str = "install the same build as nvr";
+        if !matches!(error, ChannelError::Closed) {
+            return anyhow!("{name} breaks the protocol: {error}; {REMEDY}");
+        }
+        match self.0.wait() {
+            Ok(status) if status.signal().is_some() => anyhow!("{name} crashed {doing} ({status})"),
+            Ok(status) => anyhow!("{name} ended without a word ({status}); {REMEDY}"),
+            Err(error) => error.into(),
+        }
     }
 
     /// Ends it at once; how it ended, in words.

@@ -113,18 +113,7 @@ impl Instance {
             return Err(PluginError::Contract("a function of the detector is null"));
         };
         let mut made = Self { raw, hosted, needs: about.needs.clone() };
-        let none = abi::FrameNeed { format: 0, width: 0, height: 0, fps_max: 0.0 };
-        let mut out = abi::Needs {
-            labels: abi::Labels::default(),
-            min_score: 0.0,
-            fps: 0.0,
-            fps_min: 0.0,
-            history_s: 0.0,
-            gray: none,
-            rgb: none,
-            inference: std::ptr::null(),
-            inference_len: 0,
-        };
+        let mut out = abi::Needs::EMPTY;
         // SAFETY: a live instance; `out` is ours.
         call("needs", |err| unsafe { needs_of(raw, &raw mut out, err) })?;
         // SAFETY: what it points to lives until the next call into this instance.

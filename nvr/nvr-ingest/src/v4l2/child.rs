@@ -8,6 +8,7 @@ use crate::failure::{Failure, FailureKind};
 use command_fds::{CommandFdExt, FdMapping};
 use nvr_base::media_channel::{ChannelError, MediaChannel};
 use nvr_base::media_protocol::{FromChild, MESSAGE_LEN_MAX, Start, ToChild};
+use nvr_base::packet_socket::CHANNEL_FD;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -17,8 +18,6 @@ use tokio::io::Interest;
 use tokio::net::UnixDatagram;
 use tokio::time::Instant;
 
-/// The descriptor on which a child finds its socket.
-const CHANNEL_FD: i32 = 3;
 /// A child that was told to stop is killed after this long.
 pub(super) const STOP_WAIT: Duration = Duration::from_secs(2);
 /// A killed child is gone after this long, unless a driver holds it.

@@ -6,10 +6,10 @@
 use super::detector;
 use super::error::ModelError;
 use super::frame::FrameRgb;
-use super::letterbox::Letterbox;
+use super::loaded::Loaded;
 use super::manifest::{Family, Manifest};
 use super::runtime::Runtime;
-use super::session::{Session, View};
+use super::session::View;
 use super::yolox::shape_error;
 use nvr_base::geometry::{Point, Polygon};
 use std::path::Path;
@@ -64,11 +64,7 @@ pub fn read(manifest: &Manifest, outputs: &[View<'_>]) -> Result<Density, ModelE
 
 /// A density model, loaded.
 #[derive(Debug)]
-pub struct DensityCounter {
-    manifest: Manifest,
-    session: Session,
-    letterbox: Letterbox,
-}
+pub struct DensityCounter(Loaded);
 
 impl DensityCounter {
     /// Loads the model from a file with the manifest's hash.
@@ -88,21 +84,17 @@ impl DensityCounter {
         bytes: &[u8],
         threads: usize,
     ) -> Result<Self, ModelError> {
-        detector::suits(manifest, "density", |f| f == Family::Density)?;
-        let session = Session::open(runtime, manifest, bytes, threads)?;
-        Ok(Self { manifest: manifest.clone(), session, letterbox: Letterbox::new(&manifest.input) })
+        Loaded::of_bytes(runtime, manifest, bytes, threads, "density", |f| f == Family::Density).map(Self)
     }
 
     /// What goes in.
     pub fn input(&self) -> &super::manifest::Input {
-        &self.manifest.input
+        &self.0.manifest.input
     }
 
     /// The density of a frame.
     pub fn count(&mut self, frame: &FrameRgb<'_>) -> Result<Density, ModelError> {
-        let (pixels, _) = self.letterbox.prepare(frame);
-        let manifest = &self.manifest;
-        self.session.run(pixels, |views| read(manifest, views))
+        self.0.run(frame, |manifest, views, _| read(manifest, views))
     }
 }
 

@@ -7,11 +7,10 @@
 use super::catalogue::sha256_hex;
 use super::error::ModelError;
 use super::frame::FrameRgb;
-use super::letterbox::Letterbox;
+use super::loaded::Loaded;
 use super::manifest::{Family, Manifest};
 use super::nms::suppress;
 use super::runtime::Runtime;
-use super::session::Session;
 use super::{nanodet, ssd, yolox};
 use nvr_base::scene::Detection;
 use std::io::Read;
@@ -20,9 +19,7 @@ use std::path::Path;
 /// A detecting model, loaded.
 #[derive(Debug)]
 pub struct Detector {
-    manifest: Manifest,
-    session: Session,
-    letterbox: Letterbox,
+    model: Loaded,
     score_min: f32,
 }
 
@@ -44,10 +41,8 @@ impl Detector {
         bytes: &[u8],
         threads: usize,
     ) -> Result<Self, ModelError> {
-        suits(manifest, "labelled boxes", Family::detects)?;
-        let session = Session::open(runtime, manifest, bytes, threads)?;
-        let letterbox = Letterbox::new(&manifest.input);
-        Ok(Self { manifest: manifest.clone(), session, letterbox, score_min: manifest.output.score_min })
+        let model = Loaded::of_bytes(runtime, manifest, bytes, threads, "labelled boxes", Family::detects)?;
+        Ok(Self { model, score_min: manifest.output.score_min })
     }
 
     /// Gives detections from another score on than the manifest's; trackers use weak ones too.
@@ -58,34 +53,20 @@ impl Detector {
 
     /// The manifest it runs on.
     pub fn manifest(&self) -> &Manifest {
-        &self.manifest
+        &self.model.manifest
     }
 
     /// What is in a frame, best first.
     pub fn detect(&mut self, frame: &FrameRgb<'_>) -> Result<Vec<Detection>, ModelError> {
-        let (pixels, placement) = self.letterbox.prepare(frame);
-        let (manifest, score_min) = (&self.manifest, self.score_min);
-        let boxes = self.session.run(pixels, |views| match manifest.output.family {
+        let score_min = self.score_min;
+        let boxes = self.model.run(frame, |manifest, views, placement| match manifest.output.family {
             Family::Nanodet => nanodet::read(manifest, views, placement, score_min),
             Family::Yolox => yolox::read(manifest, views, placement, score_min),
             Family::Ssd => ssd::read(manifest, views, placement, score_min),
             Family::Movenet | Family::Density => Ok(Vec::new()), // `open` refuses them
         })?;
-        Ok(suppress(boxes, manifest.output.nms_iou))
+        Ok(suppress(boxes, self.model.manifest.output.nms_iou))
     }
-}
-
-/// Whether a model is of a family that gives what is wanted.
-pub(crate) fn suits(
-    manifest: &Manifest,
-    wanted: &'static str,
-    fits: impl Fn(Family) -> bool,
-) -> Result<(), ModelError> {
-    let family = manifest.output.family;
-    if fits(family) {
-        return Ok(());
-    }
-    Err(ModelError::Family { id: manifest.id.clone(), family: family.name(), wanted })
 }
 
 /// Reads a model's file and checks that it is the manifest's.

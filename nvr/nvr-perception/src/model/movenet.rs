@@ -7,11 +7,12 @@
 use super::detector;
 use super::error::ModelError;
 use super::frame::FrameRgb;
-use super::letterbox::{Letterbox, Placement};
+use super::letterbox::Placement;
+use super::loaded::Loaded;
 use super::manifest::{Family, Manifest};
 use super::nms::suppress;
 use super::runtime::Runtime;
-use super::session::{Session, View};
+use super::session::View;
 use super::yolox::shape_error;
 use nvr_base::geometry::{Point, Rect};
 use nvr_base::label::Label;
@@ -89,11 +90,7 @@ pub fn read(
 
 /// MoveNet, loaded.
 #[derive(Debug)]
-pub struct PoseEstimator {
-    manifest: Manifest,
-    session: Session,
-    letterbox: Letterbox,
-}
+pub struct PoseEstimator(Loaded);
 
 impl PoseEstimator {
     /// Loads the model from a file with the manifest's hash.
@@ -113,21 +110,19 @@ impl PoseEstimator {
         bytes: &[u8],
         threads: usize,
     ) -> Result<Self, ModelError> {
-        detector::suits(manifest, "poses", |f| f == Family::Movenet)?;
-        let session = Session::open(runtime, manifest, bytes, threads)?;
-        Ok(Self { manifest: manifest.clone(), session, letterbox: Letterbox::new(&manifest.input) })
+        Loaded::of_bytes(runtime, manifest, bytes, threads, "poses", |f| f == Family::Movenet).map(Self)
     }
 
     /// What goes in.
     pub fn input(&self) -> &super::manifest::Input {
-        &self.manifest.input
+        &self.0.manifest.input
     }
 
     /// The people of a frame, best first; at most six.
     pub fn estimate(&mut self, frame: &FrameRgb<'_>) -> Result<Vec<Pose>, ModelError> {
-        let (pixels, placement) = self.letterbox.prepare(frame);
-        let manifest = &self.manifest;
-        self.session.run(pixels, |views| read(manifest, views, placement, manifest.output.score_min))
+        self.0.run(frame, |manifest, views, placement| {
+            read(manifest, views, placement, manifest.output.score_min)
+        })
     }
 }
 

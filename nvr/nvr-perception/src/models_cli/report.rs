@@ -40,27 +40,3 @@ pub(super) fn as_json(manifest: &Manifest) -> Value {
 pub(super) fn tenths(ms: f32) -> f64 {
     (f64::from(ms) * 10.0).round() / 10.0
 }
-
-/// Rows in columns.
-pub(super) fn table<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
-    let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..N).map(width).collect();
-    let line = |row: &[String; N]| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-        format!("  {}", cells.collect::<Vec<_>>().join("  ")).trim_end().to_owned()
-    };
-    rows.iter().map(line).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns() {
-        let rows = [["a".to_owned(), "x".to_owned()], ["longer".to_owned(), String::new()]];
-        assert_eq!(table(&rows), ["  a       x", "  longer"]);
-    }
-}

@@ -3,7 +3,7 @@
 //! Promises: what it says is checked; a breach of the protocol, a message of another mode, or its end is one sentence.
 //! Leaves to others: when it runs (`supervision`), what it is told (`line`).
 
-use crate::child::{PERCEIVE_VARIABLE, Sibling, wait_for_others};
+use crate::child::{PERCEIVE_VARIABLE, Sibling};
 use nvr_base::media_channel::{ChannelError, MediaChannel};
 use nvr_base::media_protocol::{Layer, LayerState, MESSAGE_LEN_MAX};
 use nvr_base::perceive_protocol::{
@@ -44,7 +44,6 @@ impl Perceive {
     /// Starts it; its channel is for whoever orders.
     pub(super) fn start(program: &Path, order: &LiveOrder) -> anyhow::Result<(Self, Arc<MediaChannel>)> {
         let (sibling, channel) = Sibling::start(program, PERCEIVE_VARIABLE, LIVE_ARGUMENT)?;
-        wait_for_others(sibling.id());
         channel.send(&ToPerceive::Live(order.clone()))?;
         let channel = Arc::new(channel);
         let perceive = Self {

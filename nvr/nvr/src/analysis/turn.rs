@@ -11,7 +11,6 @@ use super::perceive::{Heard, Perceive};
 use super::plugins::{Plugins, Report};
 use super::supervision::{self, Supervision};
 use super::{Settings, state};
-use crate::child::wait_for_others;
 use crate::sayings::{Moment, Sayings};
 use nvr_base::analysis::{CameraNumber, RingNumber};
 use nvr_base::latency::Latencies;
@@ -231,7 +230,6 @@ impl Turn {
         let key = |plugin: &str, generation| WorkerKey { plugin: plugin.into(), generation };
         match order {
             Order::Take { plugin, generation, manifest, worker } => {
-                wait_for_others(worker.process_id());
                 let key = key(&plugin, generation);
                 let label = format!("{} {} ({})", manifest.id, manifest.version, manifest.sha256.short());
                 let schema = worker.descriptor().config_schema.clone();

@@ -19,7 +19,7 @@ mod tally;
 
 use super::check;
 use crate::args::{Cli, ReplayArgs};
-use crate::child::{perceive_program, program};
+use crate::child::{complain_of, perceive_program, program};
 use crate::terminal::complain;
 use annotate::Annotation;
 use anyhow::{Context, bail};
@@ -27,7 +27,6 @@ use detectors::{Answers, Detectors};
 use interrupt::Interrupt;
 use nvr_base::analysis::Analysed;
 use nvr_base::config::{Severity, parse_rules};
-use nvr_base::media_protocol::LayerState;
 use nvr_base::perceive_protocol::{FromPerceive, ReplayOrder, ToPerceive};
 use nvr_base::rule::RulesFile;
 use nvr_base::text::texts;
@@ -75,13 +74,7 @@ fn replay(cli: &Cli, args: &ReplayArgs, interrupt: &Interrupt) -> anyhow::Result
     loop {
         let (message, ring) = perceive.next(interrupt)?;
         match message {
-            FromPerceive::Hello { layers, .. } => {
-                for layer in layers {
-                    if let LayerState::Unavailable(why) = layer.state {
-                        complain(&format!("the sandbox of nvr-perceive lacks {:?}: {why}", layer.kind));
-                    }
-                }
-            }
+            FromPerceive::Hello { layers, .. } => complain_of("nvr-perceive", layers),
             FromPerceive::Ring { ring: number, len } => {
                 let fd = ring.context("nvr-perceive sent a ring without its memory")?;
                 detectors.ring(number, fd.as_fd(), len)?;

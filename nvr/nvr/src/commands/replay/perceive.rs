@@ -5,14 +5,13 @@
 
 use super::interrupt::Interrupt;
 use crate::child::{PERCEIVE_VARIABLE, Sibling};
-use anyhow::{Context, bail};
+use anyhow::Context;
 use nvr_base::media_channel::{ChannelError, MediaChannel};
 use nvr_base::media_protocol::MESSAGE_LEN_MAX;
 use nvr_base::perceive_protocol::{
     FromPerceive, REPLAY_ARGUMENT, ReplayOrder, ToPerceive, receive_from_perceive,
 };
 use std::os::fd::OwnedFd;
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 
 /// A running child. Dropping it kills it.
@@ -55,16 +54,7 @@ impl Perceive {
         match receive_from_perceive(&self.channel, &mut self.buffer) {
             Ok(received) => Ok(Some(received)),
             Err(ChannelError::WouldBlock) => Ok(None),
-            Err(ChannelError::Closed) => {
-                let status = self.child.wait()?;
-                match status.signal() {
-                    Some(_) => bail!("nvr-perceive crashed on this file ({status})"),
-                    None => {
-                        bail!("nvr-perceive ended without a word ({status}); install the same build as nvr")
-                    }
-                }
-            }
-            Err(error) => bail!("nvr-perceive breaks the protocol: {error}; install the same build as nvr"),
+            Err(error) => Err(self.child.lost("nvr-perceive", "on this file", &error)),
         }
     }
 }

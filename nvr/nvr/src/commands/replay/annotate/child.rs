@@ -4,15 +4,13 @@
 //! Leaves to others: drawing and its sandbox (`nvr-perception`), the messages' limits (`nvr_base`).
 
 use super::super::interrupt::Interrupt;
-use crate::child::{PERCEIVE_VARIABLE, Sibling};
-use crate::terminal::complain;
+use crate::child::{PERCEIVE_VARIABLE, Sibling, complain_of};
 use anyhow::{Context, bail};
 use nvr_base::annotate_protocol::{ANNOTATE_ARGUMENT, FromAnnotate, Make, ToAnnotate, receive_from_annotate};
 use nvr_base::media_channel::{ChannelError, MediaChannel};
-use nvr_base::media_protocol::{LayerState, MESSAGE_LEN_MAX};
+use nvr_base::media_protocol::MESSAGE_LEN_MAX;
 use std::fs::File;
 use std::os::fd::AsFd;
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 
 /// A running child. Dropping it kills it.
@@ -56,27 +54,14 @@ impl Drawer {
     fn hear(&mut self) -> anyhow::Result<bool> {
         match receive_from_annotate(&self.channel, &mut self.buffer) {
             Ok(FromAnnotate::Hello { layers, .. }) => {
-                for layer in layers {
-                    if let LayerState::Unavailable(why) = layer.state {
-                        complain(&format!("the sandbox of nvr-perceive lacks {:?}: {why}", layer.kind));
-                    }
-                }
+                complain_of("nvr-perceive", layers);
                 Ok(false)
             }
             Ok(FromAnnotate::Drawn { .. }) | Err(ChannelError::WouldBlock) => Ok(false),
             Ok(FromAnnotate::End { frames: 0, .. }) => bail!("there is no frame to draw on"),
             Ok(FromAnnotate::End { .. }) => Ok(true),
             Ok(FromAnnotate::Fatal { what }) => bail!("{what}"),
-            Err(ChannelError::Closed) => {
-                let status = self.child.wait()?;
-                match status.signal() {
-                    Some(_) => bail!("nvr-perceive crashed while it drew ({status})"),
-                    None => {
-                        bail!("nvr-perceive ended without a word ({status}); install the same build as nvr")
-                    }
-                }
-            }
-            Err(error) => bail!("nvr-perceive breaks the protocol: {error}; install the same build as nvr"),
+            Err(error) => Err(self.child.lost("nvr-perceive", "while it drew", &error)),
         }
     }
 }

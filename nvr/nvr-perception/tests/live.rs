@@ -191,7 +191,8 @@ fn frames_out_of_order() {
         (2, 10.0, Codec::H265, x265),
         (3, 2.0, Codec::H265, x265),
     ] {
-        let (format, samples) = made(codec, (320, 180), HALVES, &format!("-frames:v 90 {options}"));
+        // So long that even with every wait below used up there are pictures enough.
+        let (format, samples) = made(codec, (320, 180), HALVES, &format!("-frames:v 200 {options}"));
         live.camera(camera, order(fps), &format);
         let began = samples.iter().map(|s| s.at_us).min().unwrap();
         // As many at once as a camera sends until somebody has time; the decoder may hold back a few for their order.

@@ -99,19 +99,32 @@ pub fn timeline(known: &Known, from: Option<Utc>, to: Option<Utc>) -> Timeline {
 /// Sorts and merges intervals that overlap or nearly touch. A gap that was entered, and one between two runs, is kept
 /// however short.
 fn merge(known: &Known) -> Vec<(Utc, Utc)> {
-    let gap = |a: Utc, b: Utc| {
-        known.entries.iter().any(|e| e.from < b && e.to.is_some_and(|to| to > a))
-            || known.stopped.iter().any(|s| s.to.is_some_and(|began| began > a && began <= b))
+    let entered = |a: Utc, b: Utc| known.entries.iter().any(|e| e.from < b && e.to.is_some_and(|to| to > a));
+    // The start of the run that lies between the starts of two intervals.
+    let run_between = |a: Utc, b: Utc| {
+        known.stopped.iter().filter_map(|s| s.to).filter(|began| *began > a && *began <= b).min()
     };
     let mut sorted = known.recorded.clone();
     sorted.sort_unstable();
     let mut merged: Vec<(Utc, Utc)> = Vec::new();
+    let mut began = Utc(i64::MIN); // of the interval before
     for (a, b) in sorted {
-        match merged.last_mut() {
-            Some(last) if a <= last.1 || (a.micros_since(last.1) <= GAP_TOLERANCE_US && !gap(last.1, a)) => {
-                last.1 = last.1.max(b);
-            }
-            _ => merged.push((a, b.max(a))),
+        let run = run_between(began, a);
+        began = a;
+        let Some(last) = merged.last_mut() else {
+            merged.push((a, b.max(a)));
+            continue;
+        };
+        // How long the last picture of a run lasts is an estimate: it may reach past the start of the next run, and no
+        // footage of a run can.
+        if let Some(run) = run.filter(|run| last.1 > *run && last.1.micros_since(*run) <= GAP_TOLERANCE_US) {
+            last.1 = run;
+        }
+        let hole = a.micros_since(last.1);
+        if hole <= 0 || (hole <= GAP_TOLERANCE_US && run.is_none() && !entered(last.1, a)) {
+            last.1 = last.1.max(b);
+        } else {
+            merged.push((a, b.max(a)));
         }
     }
     merged
@@ -183,7 +196,7 @@ fn unentered(known: &Known, piece: (Utc, Utc), hole: (Utc, Utc)) -> GapReason {
     // A run that begins within the hole explains it, even when the clock was set back and the run before seems to
     // have ended later.
     let explains = |s: &Stopped, (from, to): (Utc, Utc)| {
-        let begins = s.to.is_some_and(|t| t > from && t <= to);
+        let begins = s.to.is_some_and(|t| t >= from && t <= to);
         begins || (s.from < to && s.to.is_none_or(|end| end > from))
     };
     let find = |part| known.stopped.iter().rfind(|s| explains(s, part));
@@ -290,6 +303,32 @@ mod tests {
             got.spans.iter().map(|s| (s.from.as_millis(), s.to.map(Utc::as_millis))).collect();
         assert_eq!(spans, [(0, Some(1000)), (1100, Some(1_000_000))]);
         assert_eq!(got.gaps, k.entries);
+    }
+
+    #[test]
+    fn a_hole_between_two_runs_is_a_gap_however_short() {
+        let at = |ms: i64| Utc::from_millis(ms);
+        // The end of the run before as the last picture's length has it; the new run's start; its first picture.
+        for (end, run, first, gap_from) in [
+            (1000, 1050, 1100, 1000),
+            (1000, 1000, 1100, 1000),
+            (1060, 1050, 1100, 1050),
+            (1200, 1050, 1100, 1050),
+        ] {
+            let k = Known {
+                recorded: vec![
+                    (at(0), at(500)),
+                    (at(500), at(end)),
+                    (at(first), at(2000)),
+                    (at(2000), at(9000)),
+                ],
+                stopped: vec![Stopped { from: at(400), to: Some(at(run)), clean: false }],
+                now: at(9000),
+                ..Known::default()
+            };
+            let gap = Hole { from: at(gap_from), to: Some(at(first)), reason: RecorderDown };
+            assert_eq!(timeline(&k, None, None).gaps, [gap], "{end} {run} {first}");
+        }
     }
 
     #[test]

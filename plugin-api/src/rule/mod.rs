@@ -5,12 +5,16 @@
 
 mod crossing;
 mod episode;
+mod inside;
 mod keys;
 mod relay;
 mod rider;
+mod watch;
 
 pub use crossing::Crossing;
 pub use episode::{Change, Episode, Holds};
+pub use inside::{CONFIRM_US_MAX, Inside};
 pub use keys::{CommonKeys, LineDirection, class_of};
 pub use relay::{Held, Relay};
-pub use rider::is_rider;
+pub use rider::{is_rider, is_watched};
+pub use watch::{Look, Measure, Watch};

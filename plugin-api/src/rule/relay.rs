@@ -39,6 +39,11 @@ pub struct Held {
 }
 
 impl Held {
+    /// Whether this scene has a detection of it: it is neither lost nor only predicted.
+    pub fn is_seen(&self) -> bool {
+        self.present && self.track.observed
+    }
+
     fn taken_over(self, track: &Track) -> Self {
         let observed = if track.observed { *track } else { self.observed };
         Self { track: *track, present: true, observed, ..self }

@@ -1,9 +1,9 @@
 //! A bicycle is counted with its rider: who sits on one is not a person beside it.
 //!
 //! Promises: a person who walks past a parked bicycle stays a person: both must move together. Leaves to others: whether
-//! the rule watches bicycles at all (it asks only then).
+//! the rule watches bicycles at all ([`is_watched`] asks only then).
 
-use nvr_base::label::Label;
+use nvr_base::label::{Class, Label};
 use nvr_base::scene::{Scene, Track};
 
 /// The bicycle moves at least at this share of the person's speed, and the other way round.
@@ -23,4 +23,10 @@ pub fn is_rider(person: &Track, scene: &Scene) -> bool {
         (left..=right).contains(&middle.x) && above && over && together
     };
     person.label == Label::PERSON && scene.tracks.iter().filter(|t| t.label == Label::BICYCLE).any(on)
+}
+
+/// Whether a rule of these classes watches a track: a bicycle comes with its rider.
+pub fn is_watched(classes: &[Class], track: &Track, scene: &Scene) -> bool {
+    let in_class = classes.iter().any(|c| c.contains(track.label));
+    in_class && !(classes.contains(&Class::Bicycle) && is_rider(track, scene))
 }

@@ -6,7 +6,7 @@
 //! Leaves to others: what crossing and continuity are (`nvr_plugin_api::rule`), adding up (the host).
 
 use nvr_plugin_api::rule::{
-    Change, CommonKeys, Crossing, Episode, Holds, LineDirection, Relay, class_of, is_rider,
+    Change, CommonKeys, Crossing, Episode, Holds, LineDirection, Relay, class_of, is_watched,
 };
 use nvr_plugin_api::{
     Class, Direction, Event, EventType, Line, Phase, Polygon, Rect, Sample, Scene, Series, Track,
@@ -68,7 +68,8 @@ impl Counting {
     /// One scene.
     pub(crate) fn step(&mut self, scene: &Scene, aspect: f32) -> (Vec<Sample>, Option<Event>) {
         let at_us = scene.at_us;
-        let tracks: Vec<Track> = scene.tracks.iter().filter(|t| self.counts(t, scene)).copied().collect();
+        let counts = |t: &&Track| is_watched(&self.classes, t, scene);
+        let tracks: Vec<Track> = scene.tracks.iter().filter(counts).copied().collect();
         for object in self.relay.update(scene, &tracks, aspect) {
             self.watched.remove(&object);
         }
@@ -96,11 +97,6 @@ impl Counting {
             samples.extend(self.occupancy(&inside, at_us));
         }
         (samples, self.first.step(by, at_us))
-    }
-
-    fn counts(&self, track: &Track, scene: &Scene) -> bool {
-        let in_class = self.classes.iter().any(|c| c.contains(track.label));
-        in_class && !(self.classes.contains(&Class::Bicycle) && is_rider(track, scene))
     }
 
     /// What changed, at most once a second and class; the first value is said even when it is 0.

@@ -33,6 +33,7 @@ pub mod still_protocol;
 pub mod table;
 pub mod text;
 pub mod time;
+pub mod weather;
 
 pub use alert::{Alert, AlertId, AlertState};
 pub use clock::{Clock, FakeClock, SystemClock};
@@ -49,3 +50,4 @@ pub use scene::{Detection, Scene, TrackId};
 pub use schedule::Schedule;
 pub use status::{CameraState, StreamStatus};
 pub use time::{Mono, TICKS_PER_S, Ticks, TimeError, Utc};
+pub use weather::{Weather, WeatherError};

@@ -14,12 +14,13 @@ use crate::label::Label;
 use crate::media_protocol::TEXT_LEN_MAX;
 use crate::rule::{RULES_MAX, ZONE_POINTS_MAX};
 use crate::scene::{TRACKS_MAX, Track, TrackId};
+use crate::weather::Weather;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
 
 /// First bytes of a file; the digit is its version.
-const MAGIC: &[u8; 12] = b"nvr-overlay1";
+const MAGIC: &[u8; 12] = b"nvr-overlay2";
 /// Longest record, in bytes: the geometry of every rule a file may have.
 pub const RECORD_LEN_MAX: usize = 1 << 20;
 /// Longest file, in bytes: some days of film.
@@ -78,6 +79,8 @@ pub struct Head {
     pub shapes: Vec<Shape>,
     /// What was not looked at.
     pub masks: Vec<Polygon>,
+    /// Weather that was laid over the film.
+    pub weather: Option<Weather>,
 }
 
 /// A track's box.
@@ -313,7 +316,7 @@ mod tests {
     fn head() -> Head {
         let line = Line { a: Point { x: 0.0, y: 0.5 }, b: Point { x: 1.0, y: 0.5 } };
         let shape = Shape { name: "quay".into(), line: Some(line), ..Shape::default() };
-        Head { shapes: vec![shape], masks: vec![Polygon::picture()] }
+        Head { shapes: vec![shape], masks: vec![Polygon::picture()], weather: None }
     }
 
     fn overlay(at_us: i64) -> Overlay {

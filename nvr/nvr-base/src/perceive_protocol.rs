@@ -16,6 +16,7 @@ use crate::media_protocol::{
     LAYERS_MAX, Layer, MESSAGE_LEN_MAX, ProtocolError, SAMPLE_LEN_MAX, TEXT_LEN_MAX, decode,
 };
 use crate::scene::TRACKS_MAX;
+use crate::weather::Weather;
 use serde::{Deserialize, Serialize};
 use std::os::fd::OwnedFd;
 
@@ -37,6 +38,8 @@ pub struct ReplayOrder {
     pub models: String,
     /// Id of the detector; none: the best that is there.
     pub detector: Option<String>,
+    /// Bad weather to lay over it.
+    pub weather: Option<Weather>,
     /// What to make of its frames; the file is camera 0.
     pub camera: CameraOrder,
 }
@@ -338,6 +341,7 @@ mod tests {
             clip: "c".repeat(path),
             models: "m".into(),
             detector: None,
+            weather: None,
             camera: CameraOrder { fps, masks: vec![Polygon::picture(); masks], ..CameraOrder::default() },
         }
     }

@@ -12,6 +12,7 @@ mod label;
 mod show;
 
 use canvas::Canvas;
+use crate::weather;
 use nvr_base::annotate_protocol::{FromAnnotate, Make, ToAnnotate, receive_to_annotate};
 use nvr_base::media_channel::{ChannelError, MediaChannel};
 use nvr_base::media_protocol::{MESSAGE_LEN_MAX, bounded_text};
@@ -121,11 +122,11 @@ impl<R: Read> Job<R> {
         let (mut frames, mut at_us) = (0, 0);
         let mut size = None;
         let mut said = Instant::now();
-        while let Some(frame) = self.reader.next_frame()? {
+        while let Some(mut frame) = self.reader.next_frame()? {
             // 4:2:0 has even sides.
             let first = (frame.width.next_multiple_of(2), frame.height.next_multiple_of(2));
             let (width, height) = *size.get_or_insert(first);
-            let drawn = self.drawn(&frame, width, height)?;
+            let drawn = self.drawn(&mut frame, width, height)?;
             self.writer.push(drawn)?;
             (frames, at_us) = (frames + 1, frame.at_us);
             if said.elapsed() >= PROGRESS {
@@ -146,16 +147,20 @@ impl<R: Read> Job<R> {
             }
             shown = Some(frame);
         }
-        let Some(frame) = shown else { return Ok((0, 0)) };
-        let drawn = self.drawn(&frame, frame.width, frame.height)?;
+        let Some(mut frame) = shown else { return Ok((0, 0)) };
+        let (width, height) = (frame.width, frame.height);
+        let drawn = self.drawn(&mut frame, width, height)?;
         self.writer.push(drawn)?;
         self.writer.finish()?;
         Ok((1, frame.at_us))
     }
 
-    fn drawn(&mut self, frame: &Frame, width: usize, height: usize) -> Result<Picture, AnnotateError> {
+    fn drawn(&mut self, frame: &mut Frame, width: usize, height: usize) -> Result<Picture, AnnotateError> {
         if width.max(height) > PICTURE_PX_MAX {
             return Err(AnnotateError::Size(width, height));
+        }
+        if let Some(kind) = self.head.weather {
+            weather::over(kind, frame);
         }
         let rgb = self.scaler.rgb(frame, width, height)?;
         let mut canvas = Canvas::new(width, height, rgb);

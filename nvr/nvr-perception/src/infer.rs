@@ -23,10 +23,18 @@ use nvr_media::frames::Frame;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+/// Track of what is about the whole picture.
+const WHOLE: u64 = 0;
+/// What a model said of a picture in which nothing moves holds for so long, µs: less than a rule waits for someone who is
+/// not seen, should the gate have missed a movement.
+const STILL_US_MAX: i64 = 5_000_000;
+
 /// The declared models of one camera.
 #[derive(Debug, Default)]
 pub struct Looks {
     choices: Vec<Choice>,
+    /// What each model last said of the whole picture, and when it looked.
+    whole: BTreeMap<String, (i64, Answer)>,
     /// Results that did not fit a frame's limits.
     left_out: u64,
 }
@@ -34,7 +42,11 @@ pub struct Looks {
 impl Looks {
     /// `fps`: the rate at which the camera is analysed.
     pub fn new(orders: &[InferenceOrder], fps: f32) -> Self {
-        Self { choices: orders.iter().map(|order| Choice::new(order, fps)).collect(), left_out: 0 }
+        Self {
+            choices: orders.iter().map(|order| Choice::new(order, fps)).collect(),
+            whole: BTreeMap::new(),
+            left_out: 0,
+        }
     }
 
     /// A plugin asks for crops of tracks of the next frame.
@@ -50,7 +62,8 @@ impl Looks {
     }
 
     /// Runs what is due on a frame. Models that are not open are passed over. `detected`: a detector looked, so that a
-    /// track that is not observed is not there.
+    /// track that is not observed is not there. Where it had no reason to, because nothing moves, what a model said of the
+    /// whole picture still holds, for [`STILL_US_MAX`].
     ///
     /// # Errors
     /// The frame cannot be scaled, or a model fails on it.
@@ -66,12 +79,21 @@ impl Looks {
         let mut floats = 0;
         // One model looks once at one thing, however many orders want it.
         let mut known: BTreeMap<(String, u64), (Rect, Answer)> = BTreeMap::new();
+        let fresh = |looked_us: i64| (0..=STILL_US_MAX).contains(&scene.at_us.saturating_sub(looked_us));
+        for (model, (looked_us, answer)) in self.whole.iter().filter(|_| !detected) {
+            if fresh(*looked_us) {
+                known.insert((model.clone(), WHOLE), (PICTURE, answer.clone()));
+            }
+        }
         for (number, choice) in self.choices.iter_mut().enumerate() {
             for target in choice.choose(scene, detected) {
                 let model = choice.model().to_owned();
                 let key = (model.clone(), target.track);
                 if !known.contains_key(&key) {
                     let Some(found) = look(frame, &target, &model, mask, engine)? else { break };
+                    if target.track == WHOLE {
+                        self.whole.insert(model.clone(), (scene.at_us, found.1.clone()));
+                    }
                     known.insert(key.clone(), found);
                 }
                 let Some((region, answer)) = known.get(&key) else { continue };

@@ -17,3 +17,4 @@ pub mod prior;
 pub mod replay;
 pub mod ring;
 pub mod track;
+pub mod weather;

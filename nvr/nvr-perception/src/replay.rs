@@ -12,6 +12,7 @@ use crate::analyse::{AnalyseError, Camera, frame_len};
 use crate::engine::Engine;
 use crate::model::{ModelError, Shelf, Wanted};
 use crate::ring::{ALIGNMENT, RingError, Rings};
+use crate::weather;
 use nvr_base::analysis::{CameraOrder, FRAME_PX_MAX, LooksAt, RING_LEN_MAX, RingNumber};
 use nvr_base::media_channel::{ChannelError, MediaChannel};
 use nvr_base::media_protocol::{MESSAGE_LEN_MAX, bounded_text};
@@ -115,12 +116,15 @@ fn replay(channel: &MediaChannel) -> Result<(), ReplayError> {
     let mut decoding = Duration::ZERO;
     loop {
         let began = Instant::now();
-        let Some(frame) = reader.next_frame()? else { break };
+        let Some(mut frame) = reader.next_frame()? else { break };
         decoding += began.elapsed();
         summary.frames += 1;
         summary.last_us = frame.at_us;
         if !camera.due(frame.at_us) {
             continue;
+        }
+        if let Some(kind) = order.weather {
+            weather::over(kind, &mut frame);
         }
         parent.make_room(&mut camera, &frame)?;
         let analysed = camera.analyse(&frame, &mut engine, &rings, true)?;

@@ -10,13 +10,13 @@ mod models;
 mod plugins;
 
 pub(crate) use alerts::{AlertsArgs, AlertsListArgs, CountsArgs, DeskCommand, PeriodArg, SpanArgs};
-pub(crate) use bench::{BenchAnalyseArgs, BenchArgs, BenchCommand, BenchRecordArgs, PacingArg};
+pub(crate) use bench::{BenchAnalyseArgs, BenchArgs, BenchCommand, BenchRecordArgs, BenchWeatherArgs, PacingArg};
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use models::{ModelsCommand, ModelsFolder};
 pub(crate) use plugins::{FolderArgs, NewArgs, PluginsCommand};
 
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use nvr_base::{CameraId, StreamKind, Utc};
+use nvr_base::{CameraId, StreamKind, Utc, Weather};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -292,6 +292,12 @@ pub(crate) struct ReplayArgs {
     /// When the film's first frame was taken
     #[arg(long, value_name = "TIME")]
     pub(crate) start: Option<Utc>,
+    /// Bad weather to lay over the film: rain, snow, insects, headlights, flicker, shake or blocks
+    #[arg(long, value_name = "KIND")]
+    pub(crate) weather: Option<Weather>,
+    /// With --json: at the end a line of what was done and what it took
+    #[arg(long, requires = "json")]
+    pub(crate) summary: bool,
     /// To see what it saw.
     #[command(flatten)]
     pub(crate) annotation: AnnotateArgs,

@@ -64,6 +64,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Bench(args) => match &args.command {
             BenchCommand::Record(args) => commands::bench::record::run(cli, args),
             BenchCommand::Analyse(args) => commands::bench::analyse::run(cli, args),
+            BenchCommand::Weather(args) => commands::bench::weather::run(cli, args),
         },
         Command::Testcam(args) => commands::testcam::run(cli, args),
         Command::Completions(args) => {

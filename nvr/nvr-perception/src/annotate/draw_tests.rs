@@ -57,7 +57,7 @@ fn boxes_by_class_and_predicted_ones_thin() {
 
 #[test]
 fn an_alert_is_red_over_its_track() {
-    let head = Head { shapes: vec![Shape { name: "q".into(), ..Shape::default() }], masks: vec![] };
+    let head = Head { shapes: vec![Shape { name: "q".into(), ..Shape::default() }], masks: vec![], weather: None };
     let at = rect(100.0, 60.0, 7.0, 7.0);
     let flag = Flag { rule: 0, rect: at, text: "q".into() };
     let overlay = Overlay { flags: vec![flag], ..marks(mark(Label::PERSON, at, true)) };
@@ -88,7 +88,7 @@ fn zones_masks_and_lines() {
     let across = nvr_base::Line { a: At { x: 0.2, y: 0.5 }, b: At { x: 0.8, y: 0.5 } };
     let line = |directions| Shape { line: Some(across), directions, ..Shape::default() };
     let arrows = |directions| {
-        let head = Head { shapes: vec![line(directions)], masks: vec![] };
+        let head = Head { shapes: vec![line(directions)], masks: vec![], weather: None };
         let canvas = drawn(&head, &[], 0, (200, 150));
         let yellow = |y| part(&canvas, (90, y, 20, 15)).matches('y').count() > 0;
         (yellow(55), yellow(80))
@@ -118,7 +118,7 @@ fn hostile_overlays_draw_without_panic() {
         zone: Some(Polygon(vec![])),
         allowed: Some(At { x: 0.0, y: 0.0 }),
     };
-    let head = Head { shapes: vec![shape], masks: vec![Polygon(vec![At { x: -9.0, y: 9.0 }])] };
+    let head = Head { shapes: vec![shape], masks: vec![Polygon(vec![At { x: -9.0, y: 9.0 }])], weather: None };
     let inverted = Rect { w: -0.5, h: -0.5, ..far };
     let flags = vec![Flag { rule: 0, rect: inverted, text: "\u{4e2d}\u{1b}[31m".repeat(60) }; 20];
     let marks = vec![mark(Label::CAR, far, true), mark(Label::DOG, inverted, false)];

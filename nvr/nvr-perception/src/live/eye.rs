@@ -265,12 +265,13 @@ impl Eye {
         let motion = motion(&mut self.gate, camera.order(), frame.at_us, &gray);
         measured.gate_us = cpu_us().saturating_sub(scaled);
         let is_wanted = camera.order().labels != [0, 0] && engine.detector.is_some();
-        let detect = is_wanted && self.look.decide(frame.at_us, &motion, camera.is_following());
+        let looks = self.look.decide(frame.at_us, &motion, camera.is_following());
+        let detect = is_wanted && looks;
         for (order, tracks) in self.asks.drain(..) {
             camera.ask(order, &tracks);
         }
-        let mut analysed = camera.analyse(&frame, engine, rings, detect)?;
-        if detect {
+        let mut analysed = camera.analyse(&frame, engine, rings, looks)?;
+        if looks {
             self.look.looked(&analysed.scene, camera.is_following());
         }
         let wall = self.walls.iter().find(|(at_us, _)| *at_us == frame.at_us);
@@ -291,8 +292,8 @@ impl Eye {
         measured.detect_us = took(before.detect, spent.detect);
         measured.track_us = took(before.track, spent.track);
         measured.models_us = took(before.models, spent.models);
-        (measured.analysed, measured.detected) = (true, detect);
-        count(&frame, &analysed, engine, detect, measured);
+        (measured.analysed, measured.detected, measured.looked) = (true, detect, looks);
+        count(&frame, &analysed, engine, measured);
         Ok(Some(analysed))
     }
 }
@@ -307,18 +308,20 @@ fn motion(gate: &mut Option<Gate>, order: &CameraOrder, at_us: i64, gray: &[u8])
 }
 
 /// What was made, so that its cost can be told apart.
-fn count(frame: &Frame, analysed: &Analysed, engine: &Engine, detect: bool, measured: &mut Measured) {
+fn count(frame: &Frame, analysed: &Analysed, engine: &Engine, measured: &mut Measured) {
     let mpx = |width: f64, height: f64| (width * height / 1e6) as f32;
     let source = mpx(frame.width as f64, frame.height as f64);
     measured.mpx = source;
     let gate = source + mpx(GATE_SIZE.0.into(), GATE_SIZE.1.into());
-    let input = engine.detector.as_ref().filter(|_| detect).map(|d| &d.manifest().input);
+    let input = engine.detector.as_ref().filter(|_| measured.detected).map(|d| &d.manifest().input);
     let detected = input.map_or(0.0, |i| source + mpx(i.width as f64, i.height as f64));
     let delivered = analysed.frames.iter().map(|d| source + mpx(d.frame.width.into(), d.frame.height.into()));
     measured.scaled_mpx = gate + detected + delivered.sum::<f32>();
     let models: BTreeSet<&str> = analysed.inferences.iter().map(|a| a.inference.model.as_str()).collect();
     let runs = u32::try_from(analysed.inferences.len()).unwrap_or(u32::MAX);
-    measured.model = models.first().filter(|_| models.len() == 1).map(|id| ((*id).to_owned(), runs));
+    // Where nothing moves, an answer may be an old one that cost nothing.
+    let one = models.first().filter(|_| models.len() == 1 && measured.looked);
+    measured.model = one.map(|id| ((*id).to_owned(), runs));
     let crops = analysed.inferences.iter().filter(|a| a.inference.track != 0).count();
     measured.crops = u32::try_from(crops).unwrap_or(u32::MAX);
 }

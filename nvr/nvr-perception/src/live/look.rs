@@ -7,10 +7,10 @@
 //! | the detector looks | because |
 //! |---|---|
 //! | something moves, and [`AFTER_MOTION_US`] after | a new object needs two or three looks to become a track, and one more where it stops |
-//! | something differs from the background, but has not moved for [`STILL_US`], and [`STILL_LOOK_US`] have passed | what stopped stays different until the gate has taken it for background, which takes minutes; a car that parked is not looked at with every frame |
+//! | something differs from the background, but has not moved for [`STILL_US`], and [`STILL_LOOK_US`] have passed, or a tenth of the time since the last motion if that is longer | what stopped stays different until the gate has taken it for background, which takes minutes; a car that parked is not looked at with every frame |
 //! | the light changed, or the gate learns | then the gate knows nothing |
-//! | a track was not seen in the last look, or a detection is no track yet | it is found again, or it is over: waiting tells neither |
-//! | something is followed and [`SECOND_LOOK_US`] have passed | who stands still does not move, and the gate takes what stays for background after a while: a second look confirms it, or ends it after the tracker's 3 s of looking in vain |
+//! | a track was not seen in the last look, or a detection is no track yet, within [`ASKING_US`] of the last motion | it is found again, or it is over: waiting tells neither; a thing that is detected now and then does not keep the detector busy for ever |
+//! | something is followed and [`SECOND_LOOK_US`] have passed, or a quarter of the time since the last motion if that is longer | who stands still does not move, and the gate takes what stays for background after a while: a second look confirms it, or ends it after the tracker's 3 s of looking in vain; a parked car is not looked at all night |
 //! | nothing is followed and [`IDLE_LOOK_US`] have passed | something came in while the picture was bad, or so slowly that it never moved |
 
 use crate::gate::Motion;
@@ -27,6 +27,10 @@ pub const STILL_LOOK_US: i64 = 1_000_000;
 const SAME_PLACE_IOU: f32 = 0.75;
 /// Longest time that something followed is not looked at, µs.
 pub const SECOND_LOOK_US: i64 = 2_000_000;
+/// The same when nothing has moved for long, µs.
+pub const STILL_LOOK_US_MAX: i64 = 5_000_000;
+/// For so long after the last motion, what was lost or is not sure yet is looked at with every frame, µs.
+pub const ASKING_US: i64 = 10_000_000;
 /// Longest time that nothing is looked at, µs.
 pub const IDLE_LOOK_US: i64 = 10_000_000;
 
@@ -37,6 +41,8 @@ pub struct Look {
     places: Vec<Rect>,
     placed_us: i64,
     moved_us: Option<i64>,
+    /// The first frame.
+    began_us: Option<i64>,
     looked_us: Option<i64>,
     asks: bool,
 }
@@ -49,15 +55,18 @@ impl Look {
             self.moved_us = Some(at_us);
         }
         let passed = |since: Option<i64>| since.map_or(i64::MAX, |us| at_us.saturating_sub(us));
+        let began_us = *self.began_us.get_or_insert(at_us);
+        let still_us = at_us.saturating_sub(self.moved_us.unwrap_or(began_us)).max(0);
         let rest = match (differs, is_following) {
-            (true, _) => STILL_LOOK_US,
-            (false, true) => SECOND_LOOK_US,
+            (true, _) => (still_us / 10).clamp(STILL_LOOK_US, STILL_LOOK_US_MAX),
+            (false, true) => (still_us / 4).clamp(SECOND_LOOK_US, IDLE_LOOK_US),
             (false, false) => IDLE_LOOK_US,
         };
+        let asks = self.asks && still_us <= ASKING_US;
         let (moved, looked) = (passed(self.moved_us), passed(self.looked_us));
         // A time that runs backwards: another timeline.
         let strange = moved < 0 || looked < 0;
-        let unsure = motion.learning || motion.light_changed || self.asks || strange;
+        let unsure = motion.learning || motion.light_changed || asks || strange;
         unsure || moved <= AFTER_MOTION_US || looked >= rest
     }
 
@@ -90,6 +99,10 @@ mod tests {
     /// Frames every 500 ms: something moves with `m`, stands with `s`; `l` learns, `.` does not; the tracks a look finds: `-` none, `o` one that is seen,
     /// `u` one that is not, `c` a candidate. Out: `X` where the detector looks.
     fn check(frames: &str, found: char, expected: &str) {
+        assert_eq!(looks(frames, found), expected, "{frames} {found}");
+    }
+
+    fn looks(frames: &str, found: char) -> String {
         let mut look = Look::default();
         let mut said = String::new();
         for (at_us, frame) in (0..).step_by(500_000).zip(frames.chars()) {
@@ -120,7 +133,7 @@ mod tests {
             }
             said.push(if looks { 'X' } else { '.' });
         }
-        assert_eq!(said, expected, "{frames} {found}");
+        said
     }
 
     #[test]
@@ -134,5 +147,18 @@ mod tests {
         check("lll.......", 'c', "XXXXXXXXXX");
         check("........................", '-', "X...................X...");
         check("............", 'o', "X...X...X...");
+    }
+
+    #[test]
+    fn what_stands_for_long_is_looked_at_less_and_less() {
+        let count = |frame: &str, found: char| -> Vec<usize> {
+            let frames = format!("lll{}", frame.repeat(237));
+            let said = looks(&frames, found);
+            said.as_bytes().chunks(60).map(|part| part.iter().filter(|c| **c == b'X').count()).collect()
+        };
+        assert_eq!(count(".", 'o'), [10, 3, 3, 3]);
+        assert_eq!(count("s", 'o'), [15, 8, 6, 6]);
+        // Not seen, or not sure: with every frame for 10 s, then as all else.
+        assert_eq!(count(".", 'u'), [25, 3, 3, 3]);
     }
 }

@@ -73,6 +73,8 @@ pub struct Measured {
     pub analysed: bool,
     /// The detector looked at it.
     pub detected: bool,
+    /// Something had reason to look: the detector, or models where no detector is wanted.
+    pub looked: bool,
     /// Pictures that were due and passed over for a newer one.
     pub left_out: u32,
 }
@@ -160,7 +162,7 @@ impl Pacer {
             let model = costs.models.entry(id.clone()).or_insert(MODEL_FIRST);
             mean(&mut model.ms, ms(m.models_us) / *runs as f32);
         }
-        let looked = if m.detected { 1.0 } else { 0.0 };
+        let looked = if m.looked { 1.0 } else { 0.0 };
         blend(self.busy.entry(m.camera).or_default(), looked, WEIGHT);
     }
 

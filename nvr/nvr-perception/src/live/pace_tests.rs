@@ -78,9 +78,9 @@ fn what_is_measured_counts() {
     let mut pacer = pacer(100.0);
     let before = planned(&mut pacer, &mut cameras, &[]).first().unwrap().given_fps;
     let turn =
-        Measured { mpx: 0.23, analysed: true, detected: true, detect_us: 12_000, ..Measured::default() };
+        Measured { mpx: 0.23, analysed: true, detected: true, looked: true, detect_us: 12_000, ..Measured::default() };
     let faster = planned(&mut pacer, &mut cameras, &vec![turn.clone(); 200]).first().unwrap().given_fps;
-    let idle = Measured { detected: false, detect_us: 0, ..turn };
+    let idle = Measured { detected: false, looked: false, detect_us: 0, ..turn };
     let quiet = planned(&mut pacer, &mut cameras, &vec![idle; 200]).first().unwrap().given_fps;
     assert!(before < 5.0 && faster > before * 1.5 && quiet >= 10.0, "{before} {faster} {quiet}");
 }
@@ -93,6 +93,7 @@ fn threads_that_do_not_keep_up_are_given_less() {
     let turn = |left_out| Measured {
         analysed: true,
         detected: true,
+        looked: true,
         detect_us: 20_000,
         left_out,
         mpx: 0.23,

@@ -29,6 +29,12 @@ pub(crate) enum BenchCommand {
     #[command(after_help = "Examples:\n  nvr bench analyse --cameras 50 --json\n  \
                             nvr bench analyse --cameras 50 --detector nanodet-g-416 --seconds 120 --no-record")]
     Analyse(BenchAnalyseArgs),
+
+    /// Replay a quiet film under bad weather and count what is raised for nothing
+    #[command(after_help = "Examples:\n  nvr bench weather quiet.mp4\n  \
+                            nvr bench weather --rules rules.toml --json quiet.mp4\n\n\
+                            Every alert is a false one: choose a film in which nothing happens.")]
+    Weather(BenchWeatherArgs),
 }
 
 /// How a fake camera hands its packets to the network.
@@ -96,6 +102,26 @@ pub(crate) struct BenchAnalyseArgs {
     /// Folder for footage; what is written to it is removed afterwards
     #[arg(long, value_name = "DIR", default_value_os_t = std::env::temp_dir())]
     pub(crate) dir: PathBuf,
+}
+
+/// `nvr bench weather`.
+#[derive(Debug, Args)]
+pub(crate) struct BenchWeatherArgs {
+    /// The film: MP4, Matroska or AVI
+    #[arg(value_name = "CLIP")]
+    pub(crate) clip: PathBuf,
+    /// File with the rules; when absent one rule of each plugin, with its field defaults
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rules: Option<PathBuf>,
+    /// Folder of plugins; when absent `plugins` beside the program or above it
+    #[arg(long, value_name = "FOLDER", env = "NVR_PLUGINS")]
+    pub(crate) plugins: Option<PathBuf>,
+    /// Folder of models and ONNX Runtime; when absent `models` beside the program or above it
+    #[arg(long, value_name = "FOLDER", env = "NVR_MODELS")]
+    pub(crate) models: Option<PathBuf>,
+    /// Detector to use; when absent the best that is there
+    #[arg(long, value_name = "ID")]
+    pub(crate) detector: Option<String>,
 }
 
 fn parse_share(text: &str) -> Result<f64, String> {

@@ -6,6 +6,8 @@
 pub(crate) mod analyse;
 mod process;
 pub(crate) mod record;
+mod rules;
+pub(crate) mod weather;
 
 use crate::terminal::Bar;
 use anyhow::{Context, bail};

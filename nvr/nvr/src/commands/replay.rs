@@ -9,7 +9,7 @@ mod annotate;
 mod detectors;
 mod feed;
 mod gate;
-mod interrupt;
+pub(super) mod interrupt;
 mod loading;
 mod orders;
 mod perceive;
@@ -64,9 +64,10 @@ fn replay(cli: &Cli, args: &ReplayArgs, interrupt: &Interrupt) -> anyhow::Result
         clip: utf8(&clip)?,
         models: utf8(&models)?,
         detector: args.detector.clone(),
+        weather: args.weather,
         camera: detectors.order.clone(),
     };
-    let mut annotation = Annotation::start(&args.annotation, &rules)?;
+    let mut annotation = Annotation::start(&args.annotation, &rules, args.weather)?;
     let mut report = Report::new(cli.json, &rules, &detectors.counts);
     let mut progress = Progress::new(cli.json);
     let mut is_judged = false;
@@ -98,7 +99,7 @@ fn replay(cli: &Cli, args: &ReplayArgs, interrupt: &Interrupt) -> anyhow::Result
             FromPerceive::End(summary) => {
                 drop(progress);
                 detectors.complain();
-                report.end(&summary)?;
+                report.end(&summary, args.summary)?;
                 return annotation.map_or(Ok(()), |annotation| annotation.finish(&clip, interrupt));
             }
             FromPerceive::Fatal { what } => bail!("{}: {what}", args.clip.display()),

@@ -11,12 +11,12 @@ mod site;
 use super::process::{Usage, children};
 use super::{READY_WAIT_MAX, ask, fake_cameras, gaps, pass, serve, wait_live};
 use crate::args::{BenchAnalyseArgs, Cli};
-use crate::commands::plugins::manifests;
+use super::rules::situations;
 use crate::commands::replay::folder;
 use crate::terminal::{Bar, complain, print_json, print_line};
 use anyhow::{Context, bail};
 use footage::Footage;
-use nvr_base::rule::{RULES_MAX, Situation};
+use nvr_base::rule::RULES_MAX;
 use nvr_base::text::{Arg, text};
 use nvr_gateway::Command;
 use report::{Analysis, Look, Process};
@@ -102,22 +102,6 @@ fn start(count: u32, film: &Path, args: &BenchAnalyseArgs) -> anyhow::Result<(su
         true => fake_cameras(count, &["--file", film]),
         false => fake_cameras(count, &["--bitrate-kbps", &kbps, "--sub", film]),
     }
-}
-
-/// What the plugins of a folder look for; a manifest that is not sound is said and left out.
-fn situations(folder: &Path) -> anyhow::Result<Vec<Situation>> {
-    let mut all = Vec::new();
-    for (path, manifest) in manifests(folder)? {
-        match manifest.map(|manifest| Situation::from_id(&manifest.id).ok_or(manifest.id)) {
-            Ok(Ok(situation)) => all.push(situation),
-            Ok(Err(id)) => complain(&format!("{}: no rule can name `{id}`; left out", path.display())),
-            Err(why) => complain(&format!("{}: {why}; left out", path.display())),
-        }
-    }
-    if all.is_empty() {
-        bail!("no plugin in {}; put some there with `nvr plugins pack`", folder.display());
-    }
-    Ok(all)
 }
 
 /// Waits until every rule is watched, as long as cameras may take; with fewer it is measured all the same, and said.

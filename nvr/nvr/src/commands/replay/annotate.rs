@@ -19,6 +19,7 @@ use nvr_base::overlay::{ALERTS_MAX, Flag, Head, Mark, NOTES_MAX, Overlay, Overla
 use nvr_base::rule::{Direction, Rule, RulesFile};
 use nvr_base::scene::{Scene, Track, TrackId};
 use nvr_base::text::{Arg, text};
+use nvr_base::weather::Weather;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufWriter;
@@ -42,7 +43,11 @@ pub(super) struct Annotation {
 
 impl Annotation {
     /// Begins; none when no annotation is asked for.
-    pub(super) fn start(args: &AnnotateArgs, rules: &RulesFile) -> anyhow::Result<Option<Self>> {
+    pub(super) fn start(
+        args: &AnnotateArgs,
+        rules: &RulesFile,
+        weather: Option<Weather>,
+    ) -> anyhow::Result<Option<Self>> {
         let Some(out) = args.annotate.clone() else { return Ok(None) };
         let is_film = match out.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase).as_deref() {
             Some("mp4") => true,
@@ -58,7 +63,7 @@ impl Annotation {
         }
         let about = "cannot make a temporary file for what is seen";
         let file = tempfile::NamedTempFile::new().context(about)?;
-        let writer = OverlayWriter::new(BufWriter::new(file.reopen().context(about)?), &head(rules))?;
+        let writer = OverlayWriter::new(BufWriter::new(file.reopen().context(about)?), &head(rules, weather))?;
         let words = rules.rules.iter().map(|rule| (rule.id.clone(), rule.situation.as_str())).collect();
         let at_us = args.at.map(|s| (s * 1e6).round() as i64);
         let (followed, moment) = (Followed::default(), Moment::default());
@@ -205,8 +210,8 @@ fn raiser(tracks: &[Track], rect: Rect) -> Option<TrackId> {
 }
 
 /// What is the same in every frame.
-fn head(rules: &RulesFile) -> Head {
-    Head { shapes: rules.rules.iter().map(shape).collect(), masks: rules.camera.masks.clone() }
+fn head(rules: &RulesFile, weather: Option<Weather>) -> Head {
+    Head { shapes: rules.rules.iter().map(shape).collect(), masks: rules.camera.masks.clone(), weather }
 }
 
 fn shape(rule: &Rule) -> Shape {
@@ -293,7 +298,7 @@ mod tests {
         let file = "[[rule]]\nid = \"q\"\nsituation = \"wrong-way\"\nline = [[0,0.5],[1,0.5]]\ndirection = \"forward\"\n\
                     allowed_direction = [0, -2]\n";
         let (rules, _) = parse_rules(Path::new("rules.toml"), file);
-        let [got] = head(&rules.unwrap()).shapes.try_into().unwrap();
+        let [got] = head(&rules.unwrap(), None).shapes.try_into().unwrap();
         assert_eq!((got.name.as_str(), got.directions, got.zone), ("q", (true, false), None));
         assert_eq!(got.allowed, Some(Point { x: 0.0, y: -1.0 }));
     }

@@ -11,18 +11,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// What a shell expects of a program that Ctrl-C ended.
-pub(super) const EXIT_CODE: u8 = 130;
+pub(in crate::commands) const EXIT_CODE: u8 = 130;
 
 /// Longest silence of a child: loading a model, a stretch of the film without a frame to analyse, ending a file.
 const SILENCE_S_MAX: u32 = 120;
 
 /// Whether a signal came.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Interrupt(Arc<AtomicBool>);
+pub(in crate::commands) struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
     /// Catches the signals from now on.
-    pub(super) fn watch() -> anyhow::Result<Self> {
+    pub(in crate::commands) fn watch() -> anyhow::Result<Self> {
         let interrupt = Self::default();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
         let (mut first, mut second) = {
@@ -43,7 +43,7 @@ impl Interrupt {
     }
 
     /// Whether one came.
-    pub(super) fn came(&self) -> bool {
+    pub(in crate::commands) fn came(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
@@ -51,7 +51,7 @@ impl Interrupt {
     ///
     /// # Errors
     /// A signal came, or it said nothing for [`SILENCE_S_MAX`].
-    pub(super) fn listen(&self, channel: &MediaChannel) -> anyhow::Result<()> {
+    pub(in crate::commands) fn listen(&self, channel: &MediaChannel) -> anyhow::Result<()> {
         let mut silence_s = 0;
         loop {
             if self.came() {

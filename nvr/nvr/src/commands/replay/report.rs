@@ -57,7 +57,8 @@ impl<'a> Report<'a> {
         self.tallies.iter().filter_map(named)
     }
 
-    pub(super) fn end(&mut self, summary: &ReplaySummary) -> anyhow::Result<()> {
+    /// What lasts, tallies, and what was done: to people, and to scripts that ask for it.
+    pub(super) fn end(&mut self, summary: &ReplaySummary, is_summed_up: bool) -> anyhow::Result<()> {
         let open: Vec<(usize, Alert)> =
             self.raisers.iter().enumerate().flat_map(|(n, r)| r.open().map(move |a| (n, *a))).collect();
         for (number, alert) in open {
@@ -66,8 +67,13 @@ impl<'a> Report<'a> {
         for (number, tally) in &self.tallies {
             self.line(*number, json!({"tally": tally.to_json()}), &tally.to_string())?;
         }
-        if !self.json {
-            let [decode, scale, detect, track] = summary.stages_us.map(|us| us / 1000);
+        let [decode, scale, detect, track] = summary.stages_us.map(|us| us / 1000);
+        if self.json && is_summed_up {
+            print_json(&json!({"summary": {
+                "frames": summary.frames, "analysed": summary.analysed, "seconds": seconds(summary.last_us),
+                "stages_ms": {"decode": decode, "scale": scale, "detect": detect, "track": track},
+            }}))?;
+        } else if !self.json {
             print_line(&format!(
                 "{} of {} frames analysed, {} s; decoding {decode} ms, scaling {scale} ms, detecting {detect} ms, tracking {track} ms",
                 summary.analysed,

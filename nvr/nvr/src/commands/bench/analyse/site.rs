@@ -3,6 +3,7 @@
 //! Promises: pure; rules that a plugin accepts without knowing the scene.
 //! Leaves to others: reading it (`nvr_base::config`).
 
+use crate::commands::bench::rules::keys;
 use nvr_base::rule::Situation;
 use std::fmt::Write;
 use std::path::Path;
@@ -68,20 +69,6 @@ impl Site<'_> {
             }
         }
         toml
-    }
-}
-
-/// What a rule of a situation needs beside its defaults.
-fn keys(situation: Situation) -> &'static str {
-    match situation {
-        Situation::ZoneEntry => {
-            "zone = [[0.0, 0.5], [1.0, 0.5], [1.0, 1.0], [0.0, 1.0]]\nclasses = [\"person\"]\n"
-        }
-        Situation::Counting => "line = [[0.0, 0.5], [1.0, 0.5]]\n",
-        Situation::WrongWay => "allowed_direction = [0.0, -1.0]\n",
-        Situation::CrowdDensity => "max_persons = 25\n",
-        Situation::Distancing => "min_distance_m = 1.0\n",
-        _ => "",
     }
 }
 

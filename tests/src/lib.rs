@@ -9,6 +9,7 @@ pub mod plugins;
 pub mod recorder;
 pub mod repo;
 pub mod wait;
+pub mod zoo;
 
 use std::path::PathBuf;
 

@@ -12,6 +12,7 @@ use crate::terminal::{Bar, print_json, print_line};
 use anyhow::{Context, bail};
 use nvr_base::Weather;
 use nvr_base::text::{Arg, text};
+use nvr_gateway::ReplySink;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::io::Write;

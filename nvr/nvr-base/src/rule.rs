@@ -82,6 +82,8 @@ situations! {
     Distancing = "distancing";
     /// Staying longer than allowed.
     Loitering = "loitering";
+    /// A vehicle in a zone where its class is not allowed.
+    ForbiddenVehicle = "forbidden-vehicle";
 }
 
 impl Situation {

@@ -33,15 +33,8 @@ pub struct WeatherError(String);
 
 impl Weather {
     /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Rain,
-        Self::Snow,
-        Self::Insects,
-        Self::Headlights,
-        Self::Flicker,
-        Self::Shake,
-        Self::Blocks,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Rain, Self::Snow, Self::Insects, Self::Headlights, Self::Flicker, Self::Shake, Self::Blocks];
 
     /// Its name.
     pub const fn as_str(self) -> &'static str {

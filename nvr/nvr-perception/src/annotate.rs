@@ -11,8 +11,8 @@ mod draw;
 mod label;
 mod show;
 
-use canvas::Canvas;
 use crate::weather;
+use canvas::Canvas;
 use nvr_base::annotate_protocol::{FromAnnotate, Make, ToAnnotate, receive_to_annotate};
 use nvr_base::media_channel::{ChannelError, MediaChannel};
 use nvr_base::media_protocol::{MESSAGE_LEN_MAX, bounded_text};

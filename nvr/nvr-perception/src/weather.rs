@@ -91,14 +91,18 @@ fn insects(frame: &mut Frame, at_s: f32) {
 /// Adds light to one luma sample.
 fn brighten(frame: &mut Frame, x: f32, y: f32, light: f32) {
     let (x, y) = (x as usize, y as usize);
-    if x < frame.width && y < frame.height && let Some(sample) = frame.planes[0].get_mut(y * frame.width + x) {
+    if x < frame.width
+        && y < frame.height
+        && let Some(sample) = frame.planes[0].get_mut(y * frame.width + x)
+    {
         *sample = (f32::from(*sample) + light).clamp(0.0, 255.0) as u8;
     }
 }
 
 /// A soft bright ellipse.
 fn spot(frame: &mut Frame, (cx, cy): (f32, f32), (rx, ry): (f32, f32), light: f32) {
-    let range = |c: f32, r: f32, end: usize| (c - r).max(0.0) as usize..((c + r).max(0.0) as usize + 1).min(end);
+    let range =
+        |c: f32, r: f32, end: usize| (c - r).max(0.0) as usize..((c + r).max(0.0) as usize + 1).min(end);
     for y in range(cy, ry, frame.height) {
         for x in range(cx, rx, frame.width) {
             let (dx, dy) = ((x as f32 - cx) / rx.max(0.5), (y as f32 - cy) / ry.max(0.5));
@@ -183,7 +187,8 @@ mod tests {
             .map(|n| {
                 let ramp = |len: usize| (0..len).map(|i| (i * 7 % 200) as u8).collect::<Vec<_>>();
                 let planes = [ramp(160 * 90), vec![100; 80 * 45], vec![150; 80 * 45]];
-                let mut frame = Frame { at_us: n * 200_000, width: 160, height: 90, full_range: false, planes };
+                let mut frame =
+                    Frame { at_us: n * 200_000, width: 160, height: 90, full_range: false, planes };
                 over(weather, &mut frame);
                 frame
             })
@@ -198,7 +203,9 @@ mod tests {
             for (a, b) in first.iter().zip(&second) {
                 assert_eq!(a.planes, b.planes, "{weather}");
                 assert_eq!(a.planes.each_ref().map(Vec::len), [160 * 90, 80 * 45, 80 * 45], "{weather}");
-                changed += usize::from(a.planes[0] != (0..160 * 90).map(|i| (i * 7 % 200) as u8).collect::<Vec<_>>());
+                changed += usize::from(
+                    a.planes[0] != (0..160 * 90).map(|i| (i * 7 % 200) as u8).collect::<Vec<_>>(),
+                );
             }
             assert!(changed > 5, "{weather}: {changed}");
         }

@@ -10,7 +10,9 @@ mod models;
 mod plugins;
 
 pub(crate) use alerts::{AlertsArgs, AlertsListArgs, CountsArgs, DeskCommand, PeriodArg, SpanArgs};
-pub(crate) use bench::{BenchAnalyseArgs, BenchArgs, BenchCommand, BenchRecordArgs, BenchWeatherArgs, PacingArg};
+pub(crate) use bench::{
+    BenchAnalyseArgs, BenchArgs, BenchCommand, BenchRecordArgs, BenchWeatherArgs, PacingArg,
+};
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use models::{ModelsCommand, ModelsFolder};
 pub(crate) use plugins::{FolderArgs, NewArgs, PluginsCommand};

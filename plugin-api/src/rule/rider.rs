@@ -11,18 +11,21 @@ const TOGETHER: f32 = 0.5;
 
 /// Whether a person rides one of the scene's bicycles.
 pub fn is_rider(person: &Track, scene: &Scene) -> bool {
-    let on = |bicycle: &Track| {
-        let middle = person.rect.centre();
-        let (left, right) = (bicycle.rect.x, bicycle.rect.right());
-        let above = person.rect.y < bicycle.rect.y && person.rect.bottom() > bicycle.rect.y;
-        let over = person.rect.bottom() <= bicycle.rect.bottom() + 0.2 * bicycle.rect.h;
-        let speed = |t: &Track| t.velocity.0.hypot(t.velocity.1);
-        let (p, b) = (speed(person), speed(bicycle));
-        let along = person.velocity.0 * bicycle.velocity.0 + person.velocity.1 * bicycle.velocity.1;
-        let together = b > 0.0 && along > 0.0 && p >= TOGETHER * b && b >= TOGETHER * p;
-        (left..=right).contains(&middle.x) && above && over && together
-    };
-    person.label == Label::PERSON && scene.tracks.iter().filter(|t| t.label == Label::BICYCLE).any(on)
+    person.label == Label::PERSON
+        && scene.tracks.iter().any(|t| t.label == Label::BICYCLE && rides(person, t))
+}
+
+/// Whether a person sits on this bicycle or motorcycle and moves with it.
+pub fn rides(person: &Track, bicycle: &Track) -> bool {
+    let middle = person.rect.centre();
+    let (left, right) = (bicycle.rect.x, bicycle.rect.right());
+    let above = person.rect.y < bicycle.rect.y && person.rect.bottom() > bicycle.rect.y;
+    let over = person.rect.bottom() <= bicycle.rect.bottom() + 0.2 * bicycle.rect.h;
+    let speed = |t: &Track| t.velocity.0.hypot(t.velocity.1);
+    let (p, b) = (speed(person), speed(bicycle));
+    let along = person.velocity.0 * bicycle.velocity.0 + person.velocity.1 * bicycle.velocity.1;
+    let together = b > 0.0 && along > 0.0 && p >= TOGETHER * b && b >= TOGETHER * p;
+    (left..=right).contains(&middle.x) && above && over && together
 }
 
 /// Whether a rule of these classes watches a track: a bicycle comes with its rider.

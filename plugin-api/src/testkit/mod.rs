@@ -41,7 +41,9 @@ pub fn play(instance: &mut Instance, script: &Script) -> Result<Vec<String>, Str
     for (sequence, scene) in (0u64..).zip(script.scenes()) {
         let gray = script.picture_of(&scene);
         let gray = gray.as_ref().map(Picture::frame);
-        let input = InputData { gray, ..script.input(&scene, sequence) };
+        let rgb = script.colours_of(&scene);
+        let rgb = rgb.as_ref().map(Picture::frame);
+        let input = InputData { gray, rgb, ..script.input(&scene, sequence) };
         let said = instance.process(&input).map_err(|e| e.to_string())?;
         take(scene.at_us, said)?;
     }

@@ -13,32 +13,41 @@ use std::sync::Arc;
 /// The gray level at a second and a pixel.
 type Paint = dyn Fn(f64, u32, u32) -> u8 + Send + Sync;
 
-/// Gray pictures of one size.
-#[derive(Clone)]
-struct Pictures {
+/// Its red, green and blue.
+type PaintColour = dyn Fn(f64, u32, u32) -> [u8; 3] + Send + Sync;
+
+/// Pictures of one size.
+struct Pictures<P: ?Sized> {
     width: u32,
     height: u32,
-    paint: Arc<Paint>,
+    paint: Arc<P>,
 }
 
-impl std::fmt::Debug for Pictures {
+impl<P: ?Sized> Clone for Pictures<P> {
+    fn clone(&self) -> Self {
+        Self { width: self.width, height: self.height, paint: Arc::clone(&self.paint) }
+    }
+}
+
+impl<P: ?Sized> std::fmt::Debug for Pictures<P> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Pictures({}×{})", self.width, self.height)
     }
 }
 
-/// One gray picture of a script.
+/// One picture of a script, gray or in colour.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture {
     width: u32,
     height: u32,
+    stride: u32,
     data: Vec<u8>,
 }
 
 impl Picture {
     /// As it is given.
     pub fn frame(&self) -> FrameData<'_> {
-        FrameData { data: &self.data, width: self.width, height: self.height, stride: self.width }
+        FrameData { data: &self.data, width: self.width, height: self.height, stride: self.stride }
     }
 }
 
@@ -62,7 +71,8 @@ pub struct Script {
     picture: (u32, u32),
     end_s: f64,
     actors: Vec<Actor>,
-    gray: Option<Pictures>,
+    gray: Option<Pictures<Paint>>,
+    rgb: Option<Pictures<PaintColour>>,
 }
 
 /// 2026-01-01T00:00:00Z: the wall clock of every script starts here.
@@ -71,7 +81,7 @@ const WALL_US: i64 = 1_767_225_600_000_000;
 impl Script {
     /// A square picture at 10 scenes a second, so many seconds long.
     pub fn new(end_s: f64) -> Self {
-        Self { fps: 10, picture: (720, 720), end_s, actors: Vec::new(), gray: None }
+        Self { fps: 10, picture: (720, 720), end_s, actors: Vec::new(), gray: None, rgb: None }
     }
 
     /// Scenes a second.
@@ -138,13 +148,34 @@ impl Script {
         self
     }
 
+    /// A colour picture of this size with every scene: `paint(second, x, y)` is red, green and blue of a pixel.
+    #[must_use]
+    pub fn rgb(
+        mut self,
+        width: u32,
+        height: u32,
+        paint: impl Fn(f64, u32, u32) -> [u8; 3] + Send + Sync + 'static,
+    ) -> Self {
+        self.rgb = Some(Pictures { width, height, paint: Arc::new(paint) });
+        self
+    }
+
     /// The gray picture of a scene, if the script has any.
     pub fn picture_of(&self, scene: &Scene) -> Option<Picture> {
         let Pictures { width, height, paint } = self.gray.as_ref()?;
         let second = scene.at_us as f64 / 1e6;
         let row = |y: u32| (0..*width).map(move |x| paint(second, x, y));
         let data = (0..*height).flat_map(row).collect();
-        Some(Picture { width: *width, height: *height, data })
+        Some(Picture { width: *width, height: *height, stride: *width, data })
+    }
+
+    /// The colour picture of a scene, if the script has any.
+    pub fn colours_of(&self, scene: &Scene) -> Option<Picture> {
+        let Pictures { width, height, paint } = self.rgb.as_ref()?;
+        let second = scene.at_us as f64 / 1e6;
+        let row = |y: u32| (0..*width).flat_map(move |x| paint(second, x, y));
+        let data = (0..*height).flat_map(row).collect();
+        Some(Picture { width: *width, height: *height, stride: *width * 3, data })
     }
 
     /// Every scene, in order.

@@ -56,7 +56,8 @@ impl Body {
         let (y, h) = (self.y / self.boxes, self.h / self.boxes);
         let variance = self.yy / self.boxes - y * y;
         let together = self.yh / self.boxes - y * h;
-        let slope = if variance > SPREAD_MIN * SPREAD_MIN { (together / variance).clamp(0.0, 2.0) } else { 0.0 };
+        let slope =
+            if variance > SPREAD_MIN * SPREAD_MIN { (together / variance).clamp(0.0, 2.0) } else { 0.0 };
         // What is far beyond the boxes seen is guessed with care.
         Some((h + slope * (p.y - y)).clamp(h / 3.0, h * 3.0).clamp(HEIGHT.0, HEIGHT.1))
     }

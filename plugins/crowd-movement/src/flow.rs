@@ -79,7 +79,10 @@ pub(crate) fn flow(was: &Plane, is: &Plane) -> Option<Vec<Motion>> {
             continue;
         }
         let (by, least) = search(was, is, cell, shift, here, REACH_PX);
-        if by == (0, 0) || least as f32 > FOUND_SHARE * here as f32 || !left(was, is, cell, by, shift, changed) {
+        if by == (0, 0)
+            || least as f32 > FOUND_SHARE * here as f32
+            || !left(was, is, cell, by, shift, changed)
+        {
             continue;
         }
         motions.push(Motion { cell, by: finer(was, is, cell, by, shift, least) });
@@ -174,9 +177,7 @@ fn finer(
 fn shake(was: &Plane, is: &Plane, columns: usize, rows: usize) -> (i32, i32) {
     let step = (columns * rows / (3 * PROBES.0)).max(1);
     let cells = (0..columns * rows).step_by(step).map(|n| (n % columns, n / columns));
-    let known = |c: &(usize, usize)| {
-        is.contrast(c.0 * CELL_PX, c.1 * CELL_PX) >= KNOWN_LEVELS * WINDOW_AREA
-    };
+    let known = |c: &(usize, usize)| is.contrast(c.0 * CELL_PX, c.1 * CELL_PX) >= KNOWN_LEVELS * WINDOW_AREA;
     let known: Vec<(usize, usize)> = cells.filter(known).collect();
     if known.len() < PROBES.1 {
         return (0, 0);

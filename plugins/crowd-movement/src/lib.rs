@@ -73,7 +73,10 @@ impl Detector for CrowdMovementDetector {
     fn process(&mut self, input: &Input<'_>, out: &mut Output<'_>) {
         if !self.told {
             self.told = true;
-            out.log(Level::Info, "nothing is known of this camera yet: its first seconds are learnt as usual");
+            out.log(
+                Level::Info,
+                "nothing is known of this camera yet: its first seconds are learnt as usual",
+            );
         }
         if let Some(event) = self.rule.step(input) {
             out.emit(&event);

@@ -177,9 +177,8 @@ impl CrowdMovement {
         if people.len() >= self.keys.min_runners as usize {
             self.crowd_us = Some(at_us);
         }
-        let speed = |t: &&Track| {
-            (t.velocity.0 * input.aspect).hypot(t.velocity.1) / t.rect.h.max(f32::EPSILON)
-        };
+        let speed =
+            |t: &&Track| (t.velocity.0 * input.aspect).hypot(t.velocity.1) / t.rect.h.max(f32::EPSILON);
         let followed = people.iter().filter(|t| at_us - t.first_seen_us >= FOLLOWED_US);
         let mut speeds: Vec<f32> = followed.map(speed).collect();
         speeds.sort_by(f32::total_cmp);

@@ -136,9 +136,10 @@ impl Usual {
     pub(crate) fn norm(&self, wall_us: i64) -> Norm {
         let hour = wall_us.div_euclid(HOUR_US).rem_euclid(HOURS);
         let near = [hour, (hour + 1) % HOURS, (hour + HOURS - 1) % HOURS];
-        let old = self.hours.iter().filter(|(at, written_us, _)| {
-            near.contains(at) && wall_us - written_us >= AGE_US_MIN
-        });
+        let old = self
+            .hours
+            .iter()
+            .filter(|(at, written_us, _)| near.contains(at) && wall_us - written_us >= AGE_US_MIN);
         let mut norm = Norm { speed: None, share: None, energy: None, source: Source::Nothing };
         let pasts = std::iter::once((Source::Lately, &self.lately));
         for (source, past) in pasts.chain(old.map(|(.., past)| (Source::Hour, past))) {

@@ -300,9 +300,14 @@ fn runners_are_usual_here() {
 #[test]
 fn nobody_is_there() {
     // A flag and trees: fast, but no people.
-    let script = film(30.0, &[], |t, x, y| {
-        if y < 40.0 { ground(x + (t * 60.0).round(), y) + 60.0 } else { ground(x, y) }
-    });
+    let script =
+        film(
+            30.0,
+            &[],
+            |t, x, y| {
+                if y < 40.0 { ground(x + (t * 60.0).round(), y) + 60.0 } else { ground(x, y) }
+            },
+        );
     expect(SHORT, &script, &[]);
 }
 

@@ -5,8 +5,8 @@
 //! a look that sees the body down, never in between. Leaves to others: what down is (`body`), dwell (`nvr_plugin_api::rule`).
 
 use crate::body::{Body, FALL_US_MAX};
-use crate::sighting::{POSE_FLOATS, Sighting};
-use nvr_plugin_api::rule::{Change, CommonKeys, Episode, Holds};
+use crate::sighting::Sighting;
+use nvr_plugin_api::rule::{Change, CommonKeys, Episode, Holds, POSES_MAX, Pose};
 use nvr_plugin_api::{Event, EventType, Label, Phase, Polygon, Rect, Scene, Track, TrackId};
 
 /// Field default of the time on the ground, seconds: who sits down for a moment, or kneels, is up again.
@@ -19,9 +19,6 @@ const REACH: f32 = 1.0;
 const SWAP_REACH: f32 = 1.5;
 /// Bodies followed at a time by each means; more are a crowd, where nobody can be seen to fall.
 const BODIES_MAX: usize = 64;
-/// Most bodies the model finds: with so many it misses others and changes whom it finds, so that one seems to have become
-/// another. Nobody is seen to fall in such a look.
-const POSES_MAX: usize = 6;
 /// So much of a box covered by another's, and it may show half a body.
 const HIDDEN_SHARE: f32 = 0.2;
 /// An alert's body is the same as another's so near.
@@ -69,7 +66,7 @@ impl PersonDown {
         let at_us = scene.at_us;
         if let Some(joints) = poses {
             let seen: Vec<Sighting> =
-                joints.chunks_exact(POSE_FLOATS).filter_map(|p| Sighting::of_pose(p, aspect)).collect();
+                Pose::all(joints).filter_map(|p| Sighting::of_pose(&p, aspect)).collect();
             self.look_at_poses(&seen, at_us);
         }
         self.look_at_boxes(scene, aspect);
@@ -100,6 +97,7 @@ impl PersonDown {
             let free = taken.get(b) == Some(&false) && given.get(s) == Some(&false);
             if let (true, Some(sighting), Some(watched)) = (free, seen.get(s), self.poses.get_mut(b)) {
                 watched.body.see(*sighting, at_us);
+                // In such a look one seems to have become another: nobody is seen to fall.
                 if seen.len() >= POSES_MAX && watched.body.fallen().is_some_and(|f| f.down_us == at_us) {
                     watched.body.never_fell();
                 }

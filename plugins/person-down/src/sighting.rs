@@ -3,12 +3,9 @@
 //! Promises: pure; a pose without shoulders and hips, and a box that is only predicted, say nothing. No point of a face gets
 //! here. Leaves to others: whose body it is, and whether it fell (`body`).
 
+use nvr_plugin_api::rule::{Joint, Pose};
 use nvr_plugin_api::{Point, Rect, Track};
 
-/// Numbers of one pose: twelve joints of x, y, score.
-pub(crate) const POSE_FLOATS: usize = 36;
-/// Joints below this are guesses.
-const JOINT_SCORE_MIN: f32 = 0.2;
 /// A torso that leans less stands, sits or kneels; a stride or a stoop stays below, …
 const LEAN_UPRIGHT_DEG: f32 = 40.0;
 /// … and one that leans more is across.
@@ -42,33 +39,15 @@ pub(crate) struct Sighting {
 }
 
 impl Sighting {
-    /// Of twelve joints: left and right shoulder, elbow, wrist, hip, knee, ankle.
-    pub(crate) fn of_pose(joints: &[f32], aspect: f32) -> Option<Self> {
-        let joint = |n: usize| -> Option<[f32; 3]> {
-            let found = joints.get(n * 3..n * 3 + 3)?;
-            <[f32; 3]>::try_from(found)
-                .ok()
-                .filter(|[x, y, s]| x.is_finite() && y.is_finite() && *s >= JOINT_SCORE_MIN)
-        };
-        // One side is enough: who lies on the side hides the other.
-        let middle = |left: usize| match (joint(left), joint(left + 1)) {
-            (Some(a), Some(b)) => Some([(a[0] + b[0]) / 2.0, (a[1] + b[1]) / 2.0]),
-            (Some([x, y, _]), None) | (None, Some([x, y, _])) => Some([x, y]),
-            (None, None) => None,
-        };
-        let (shoulders, hips) = (middle(0)?, middle(6)?);
-        let (knees, ankles) = (middle(8), middle(10));
+    /// Of a pose; one side is enough: who lies on the side hides the other.
+    pub(crate) fn of_pose(pose: &Pose, aspect: f32) -> Option<Self> {
+        let (shoulders, hips) = (pose.middle(Joint::Shoulder)?, pose.middle(Joint::Hip)?);
+        let (knees, ankles) = (pose.middle(Joint::Knee), pose.middle(Joint::Ankle));
         let (dx, up) = ((shoulders[0] - hips[0]) * aspect, hips[1] - shoulders[1]);
         let size = dx.hypot(up);
         let lean_deg = dx.abs().atan2(up).to_degrees();
         let legs = ankles.or(knees).is_some_and(|a| a[1] - hips[1] >= LEGS_UPRIGHT * size);
-        let known: Vec<[f32; 3]> = (0..POSE_FLOATS / 3).filter_map(joint).collect();
-        let least = |c: usize| known.iter().filter_map(|j| j.get(c)).copied().fold(f32::INFINITY, f32::min);
-        let most =
-            |c: usize| known.iter().filter_map(|j| j.get(c)).copied().fold(f32::NEG_INFINITY, f32::max);
-        let (x, y) = (least(0).clamp(0.0, 1.0), least(1).clamp(0.0, 1.0));
-        let rect = Rect { x, y, w: most(0).clamp(x, 1.0) - x, h: most(1).clamp(y, 1.0) - y };
-        let score = known.iter().map(|j| j[2]).sum::<f32>() / known.len().max(1) as f32;
+        let (rect, score) = pose.extent();
         Some(Self {
             place: [hips[0] * aspect, hips[1]],
             top: shoulders[1],
@@ -77,7 +56,7 @@ impl Sighting {
             upright: lean_deg < LEAN_UPRIGHT_DEG && legs,
             flat: lean_deg >= LEAN_FLAT_DEG,
             rect,
-            score: score.clamp(0.0, 1.0),
+            score,
         })
     }
 

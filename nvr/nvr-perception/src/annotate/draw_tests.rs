@@ -57,7 +57,8 @@ fn boxes_by_class_and_predicted_ones_thin() {
 
 #[test]
 fn an_alert_is_red_over_its_track() {
-    let head = Head { shapes: vec![Shape { name: "q".into(), ..Shape::default() }], masks: vec![], weather: None };
+    let head =
+        Head { shapes: vec![Shape { name: "q".into(), ..Shape::default() }], masks: vec![], weather: None };
     let at = rect(100.0, 60.0, 7.0, 7.0);
     let flag = Flag { rule: 0, rect: at, text: "q".into() };
     let overlay = Overlay { flags: vec![flag], ..marks(mark(Label::PERSON, at, true)) };
@@ -118,7 +119,8 @@ fn hostile_overlays_draw_without_panic() {
         zone: Some(Polygon(vec![])),
         allowed: Some(At { x: 0.0, y: 0.0 }),
     };
-    let head = Head { shapes: vec![shape], masks: vec![Polygon(vec![At { x: -9.0, y: 9.0 }])], weather: None };
+    let head =
+        Head { shapes: vec![shape], masks: vec![Polygon(vec![At { x: -9.0, y: 9.0 }])], weather: None };
     let inverted = Rect { w: -0.5, h: -0.5, ..far };
     let flags = vec![Flag { rule: 0, rect: inverted, text: "\u{4e2d}\u{1b}[31m".repeat(60) }; 20];
     let marks = vec![mark(Label::CAR, far, true), mark(Label::DOG, inverted, false)];

@@ -77,8 +77,14 @@ fn what_is_measured_counts() {
     let mut cameras = [camera(10.0, 2)];
     let mut pacer = pacer(100.0);
     let before = planned(&mut pacer, &mut cameras, &[]).first().unwrap().given_fps;
-    let turn =
-        Measured { mpx: 0.23, analysed: true, detected: true, looked: true, detect_us: 12_000, ..Measured::default() };
+    let turn = Measured {
+        mpx: 0.23,
+        analysed: true,
+        detected: true,
+        looked: true,
+        detect_us: 12_000,
+        ..Measured::default()
+    };
     let faster = planned(&mut pacer, &mut cameras, &vec![turn.clone(); 200]).first().unwrap().given_fps;
     let idle = Measured { detected: false, looked: false, detect_us: 0, ..turn };
     let quiet = planned(&mut pacer, &mut cameras, &vec![idle; 200]).first().unwrap().given_fps;

@@ -9,9 +9,9 @@ mod report;
 mod site;
 
 use super::process::{Usage, children};
+use super::rules::situations;
 use super::{READY_WAIT_MAX, ask, fake_cameras, gaps, pass, serve, wait_live};
 use crate::args::{BenchAnalyseArgs, Cli};
-use super::rules::situations;
 use crate::commands::replay::folder;
 use crate::terminal::{Bar, complain, print_json, print_line};
 use anyhow::{Context, bail};

@@ -41,7 +41,10 @@ pub(super) fn keys(situation: Situation) -> &'static str {
 
 /// A rules file of one rule each, for a replay.
 pub(super) fn to_toml(situations: &[Situation]) -> String {
-    situations.iter().map(|s| format!("[[rule]]\nid = \"{s}\"\nsituation = \"{s}\"\n{}\n", keys(*s))).collect()
+    situations
+        .iter()
+        .map(|s| format!("[[rule]]\nid = \"{s}\"\nsituation = \"{s}\"\n{}\n", keys(*s)))
+        .collect()
 }
 
 #[cfg(test)]

@@ -68,7 +68,12 @@ fn own_rules(args: &BenchWeatherArgs, plugins: &Path) -> anyhow::Result<Option<t
     Ok(Some(file))
 }
 
-fn replay(args: &BenchWeatherArgs, plugins: &Path, rules: &Path, kind: Option<Weather>) -> anyhow::Result<Raised> {
+fn replay(
+    args: &BenchWeatherArgs,
+    plugins: &Path,
+    rules: &Path,
+    kind: Option<Weather>,
+) -> anyhow::Result<Raised> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["replay", "--json", "--summary", "--rules"]).arg(rules).arg("--plugins").arg(plugins);
     let option = |name: &str, value: Option<PathBuf>| value.map(|value| [PathBuf::from(name), value]);

@@ -63,7 +63,8 @@ impl Annotation {
         }
         let about = "cannot make a temporary file for what is seen";
         let file = tempfile::NamedTempFile::new().context(about)?;
-        let writer = OverlayWriter::new(BufWriter::new(file.reopen().context(about)?), &head(rules, weather))?;
+        let writer =
+            OverlayWriter::new(BufWriter::new(file.reopen().context(about)?), &head(rules, weather))?;
         let words = rules.rules.iter().map(|rule| (rule.id.clone(), rule.situation.as_str())).collect();
         let at_us = args.at.map(|s| (s * 1e6).round() as i64);
         let (followed, moment) = (Followed::default(), Moment::default());

@@ -36,7 +36,11 @@ fn film(folder: &Path, size: &str) -> PathBuf {
 
 /// A person at the left in the first second, an alert at the right in the next.
 fn overlays() -> Vec<u8> {
-    let head = Head { shapes: vec![Shape { name: "quay".into(), ..Shape::default() }], masks: vec![] };
+    let head = Head {
+        shapes: vec![Shape { name: "quay".into(), ..Shape::default() }],
+        masks: vec![],
+        weather: None,
+    };
     let mut writer = OverlayWriter::new(Vec::new(), &head).unwrap();
     let (left, right) = (Rect { x: 0.1, y: 0.3, w: 0.3, h: 0.5 }, Rect { x: 0.6, y: 0.3, w: 0.3, h: 0.5 });
     let mark = Mark { id: TrackId(1), label: Label::PERSON, score: 0.9, rect: left, observed: true };

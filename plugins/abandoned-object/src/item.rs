@@ -144,9 +144,11 @@ impl Item {
             Some(at_us)
         } else if is_out {
             Some(owner.seen_us)
-        } else if present || at_us - owner.seen_us < LOST_US || !self.blob {
-            None
-        } else if self.stayer(people, at_us, aspect) {
+        } else if present
+            || at_us - owner.seen_us < LOST_US
+            || !self.blob
+            || self.stayer(people, at_us, aspect)
+        {
             None
         } else {
             Some(owner.seen_us + LOST_US)

@@ -28,7 +28,7 @@ const FAR: Path = &[(0.0, 0.05, 0.95), (40.0, 0.2, 0.95)];
 
 /// A thing with a buckle.
 fn bag(_: f64, x: u32) -> f64 {
-    if x % 4 == 0 { 70.0 } else { 25.0 }
+    if x.is_multiple_of(4) { 70.0 } else { 25.0 }
 }
 
 fn shadow(before: f64, _: u32) -> f64 {

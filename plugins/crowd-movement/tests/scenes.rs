@@ -3,6 +3,8 @@
 //! Promises: runs through the C boundary, as in a worker. Hard negatives stand by name.
 //! Leaves to others: real footage (`nvr replay`).
 
+#![allow(clippy::panic, reason = "a test that cannot go on fails")]
+
 use crowd_movement::CrowdMovementDetector;
 use nvr_plugin_api::Label;
 use nvr_plugin_api::testkit::{Script, check, check_refused, run};

@@ -183,20 +183,6 @@ impl Flames {
             glow += u32::from(light.glow);
         }
         let share = |n: u32| n as f32 / flame.max(1) as f32;
-        if std::env::var_os("FIRE_DEBUG").is_some() {
-            let c = cells.iter().map(|n| self.changes(*n).0).sum::<f32>() / cells.len() as f32;
-            eprintln!(
-                "F {:.1} cells {} at {:?} hot {:.2} glow {:.2} never {:.2} flicker {:.0}",
-                since_us as f64 / 1e6,
-                cells.len(),
-                self.grid.map(|g| g.around(&cells).to_array().map(|v| (v * 100.0) as i32)),
-                share(hot),
-                share(glow),
-                self.never_again(&cells),
-                c
-            );
-            eprintln!("  ceiling {:.2}", self.ceiling(&cells));
-        } // DEBUG
         if self.coloured && (share(hot) < KINDS_MIN.0 || share(glow) < KINDS_MIN.1) {
             return None;
         }

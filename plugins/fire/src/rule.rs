@@ -107,17 +107,6 @@ impl Fire {
         let (flame, smoke) = (looks_for(LookFor::Flame), looks_for(LookFor::Smoke));
         let moved = steady::has_moved(&look, &self.last);
         self.last.clone_from(&look.luma);
-        if std::env::var_os("FIRE_DEBUG").is_some() && (moved || at_us % 2_000_000 < 100_000) {
-            let n = look.cells.len() as f32;
-            eprintln!(
-                "L {:.1} moved {moved} coloured {} tint {:.1} luma {:.0} flame px {:.4}",
-                at_us as f64 / 1e6,
-                look.coloured,
-                look.cells.iter().map(|c| c.tint).sum::<f32>() / n,
-                look.cells.iter().map(|c| c.luma).sum::<f32>() / n,
-                look.cells.iter().map(|c| c.flame as f32).sum::<f32>() / n / 16.0
-            );
-        } // DEBUG
         if moved {
             self.flames.interrupt();
             self.smoke.interrupt();

@@ -149,14 +149,6 @@ impl Smoke {
         let veils = pairs.filter(|(usual, cell)| usual.is_veiled(cell)).count();
         let (veiled, (up, all)) = (veils as f32 / edges.max(1) as f32, self.motions);
         let upward = if all >= MOTIONS_MIN { up / all } else { 0.0 };
-        if std::env::var_os("FIRE_DEBUG").is_some() {
-            eprintln!(
-                "S {:.1} cells {} at {:?} edges {edges} veils {veils} sharp {sharp} upward {upward:.2} of {all:.0}",
-                self.last_us.unwrap_or(0) as f64 / 1e6,
-                cells.len(),
-                look.grid.around(&cells).to_array().map(|v| (v * 100.0) as i32)
-            );
-        } // DEBUG
         let smoke = sharp as f32 <= SHARPENED_MAX * cells.len() as f32
             && veils >= VEILED_MIN.0
             && veiled >= VEILED_MIN.1

@@ -308,7 +308,7 @@ mod tests {
     fn orders_that_make_no_sense() {
         let check = |out: &str, at: Option<f64>, expected: &str| {
             let args = AnnotateArgs { annotate: Some(out.into()), at };
-            let why = Annotation::start(&args, &RulesFile::default()).expect_err(out).to_string();
+            let why = Annotation::start(&args, &RulesFile::default(), None).expect_err(out).to_string();
             assert!(why.contains(expected), "{why}");
         };
         check("film.avi", None, ".mp4");
@@ -316,6 +316,6 @@ mod tests {
         check("film.mp4", Some(1.0), "--at");
         check("/no/such/folder/film.mp4", None, "no such folder");
         let none = AnnotateArgs { annotate: None, at: None };
-        assert!(Annotation::start(&none, &RulesFile::default()).unwrap().is_none());
+        assert!(Annotation::start(&none, &RulesFile::default(), None).unwrap().is_none());
     }
 }

@@ -24,6 +24,7 @@ mod keys;
 mod measure;
 mod plane;
 mod rule;
+mod runners;
 mod usual;
 
 use keys::Keys;

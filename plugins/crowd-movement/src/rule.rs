@@ -11,6 +11,7 @@ use crate::flow::{flow, grid};
 use crate::keys::Keys;
 use crate::measure::{Measure, Yard};
 use crate::plane::Plane;
+use crate::runners::Runners;
 use crate::usual::{Norm, Source, Usual};
 use nvr_plugin_api::rule::{Change, Episode, Holds};
 use nvr_plugin_api::{Event, EventType, Input, Label, Phase, Rect, Track};
@@ -78,6 +79,7 @@ pub(crate) struct CrowdMovement {
     keys: Keys,
     body: Body,
     carry: Carry,
+    runners: Runners,
     usual: Usual,
     plane: Option<(i64, Plane)>,
     mean: Measure,
@@ -95,6 +97,7 @@ impl CrowdMovement {
             keys: keys.clone(),
             body: Body::default(),
             carry: Carry::default(),
+            runners: Runners::default(),
             usual: Usual::default(),
             plane: None,
             mean: Measure::default(),
@@ -160,12 +163,26 @@ impl CrowdMovement {
         let runs = mean.fast >= least * limits.runners
             && mean.share() >= least * limits.share
             && mean.energy >= least * limits.energy;
-        let runs = runs && known && crowd;
+        let followed = self.runners.take(&self.followed(input), span_s);
+        let followed = followed.runs(limits.runners, self.since_us.is_some());
+        let runs = (runs && crowd || followed) && known;
         let settled = self.since_us.is_some_and(|since_us| input.scene.at_us - since_us >= SETTLED_US);
         if !runs || settled {
             self.learn(&speeds, span_s);
         }
         Some((runs, limits))
+    }
+
+    /// Speeds of those who are followed, body lengths a second.
+    fn followed(&self, input: &Input<'_>) -> Vec<f32> {
+        let at_us = input.scene.at_us;
+        let here = |r: &Rect| self.keys.zone.contains(r.foot()) || self.keys.zone.contains(r.centre());
+        let known = |t: &&Track| {
+            t.label == Label::PERSON && t.observed && at_us - t.first_seen_us >= FOLLOWED_US && here(&t.rect)
+        };
+        let speed =
+            |t: &Track| (t.velocity.0 * input.aspect).hypot(t.velocity.1) / t.rect.h.max(f32::EPSILON);
+        input.scene.tracks.iter().filter(known).map(speed).collect()
     }
 
     /// Whether there are people enough, and those who are followed do not stand.

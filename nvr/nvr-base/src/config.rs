@@ -40,6 +40,7 @@ pub use secret::{Password, Secret, SecretError};
 pub use server::{Role, Server};
 pub use site::{Regime, Site};
 pub use storage::Storage;
+pub use suggest::nearest;
 
 use crate::{CameraId, Rule, StreamId, StreamKind};
 use std::path::{Path, PathBuf};

@@ -164,7 +164,7 @@ impl Rule {
     }
 
     /// The keys of `extra` that are none of the plugin's `own`, as errors with place and remedy.
-    pub fn unknown_extra(&self, file: &Path, own: &[&'static str]) -> Vec<Finding> {
+    pub fn unknown_extra(&self, file: &Path, own: &[&str]) -> Vec<Finding> {
         let known: Vec<&str> = crate::config::RULE_KEYS.iter().chain(own).copied().collect();
         let unknown = self.extra.keys().filter(|key| !own.contains(&key.as_str()));
         unknown

@@ -17,6 +17,7 @@ pub mod outstanding;
 pub mod process;
 pub mod protocol;
 pub mod rule_config;
+pub mod rule_schema;
 pub mod said;
 pub mod selftest;
 pub mod service;

@@ -175,6 +175,15 @@ finding-rules-not-armed = { $rules ->
     .remedy = On a private site write regime = "private-site" in [site]; other sites need authorisations, which a later version brings.
 finding-plugin-missing = there is no plugin “{ $value }” in { $path }: the rule waits for it
     .remedy = Copy the plugin and its manifest there; it starts within seconds.
+finding-plugin-not-started = the plugin “{ $value }” does not start, so the keys of its rules are not checked: { $why }
+    .remedy = nvr plugins verify { $value } shows every step and what to do.
+finding-out-of-limits = “{ $key }” is { $value } and must be { $limits }
+    .remedy = Choose a number that is { $limits }; nvr plugins info { $plugin } lists the keys.
+finding-wrong-count = “{ $key }” has { $count ->
+        [1] one entry
+       *[other] { $count } entries
+    } and must have { $limits }
+    .remedy = Write as many entries as nvr plugins info { $plugin } says.
 finding-below-gate = the rule has { $measured } pixels a metre at its far edge{ $of ->
         [plugin] , and its plugin works from { $needed } on
        *[rule] { " " }and needs { $needed }: it is not watched

@@ -181,6 +181,16 @@ finding-rules-not-armed = { $rules ->
     .remedy = Sur un site privé, écrivez regime = "private-site" dans [site] ; les autres sites ont besoin d'autorisations, qu'une version ultérieure apporte.
 finding-plugin-missing = il n'y a pas de greffon « { $value } » dans { $path } : la règle l'attend
     .remedy = Copiez-y le greffon et son manifeste ; il démarre en quelques secondes.
+finding-plugin-not-started = le greffon « { $value } » ne démarre pas, les clés de ses règles ne sont donc pas contrôlées : { $why }
+    .remedy = nvr plugins verify { $value } montre chaque étape et ce qu'il faut faire.
+finding-out-of-limits = « { $key } » vaut { $value } et doit être { $limits }
+    .remedy = Choisissez un nombre { $limits } ; nvr plugins info { $plugin } énumère les clés.
+finding-wrong-count = « { $key } » a { $count ->
+        [0] 0 élément
+        [1] un élément
+       *[other] { $count } éléments
+    } et doit en avoir { $limits }
+    .remedy = Écrivez le nombre d'éléments que donne nvr plugins info { $plugin }.
 finding-below-gate = la règle a { $measured } pixels par mètre à son bord lointain{ $of ->
         [plugin] , et son greffon travaille à partir de { $needed }
        *[rule] { " " }et il lui en faut { $needed } : elle n'est pas surveillée

@@ -160,6 +160,12 @@ finding_ids! {
     RulesNotArmed = "rules-not-armed", Warning;
     /// A rule whose plugin is not in the folder.
     PluginMissing = "plugin-missing", Warning;
+    /// A rule whose plugin does not start: its keys are not checked.
+    PluginNotStarted = "plugin-not-started", Warning;
+    /// A number outside the limits of a plugin's schema.
+    OutOfLimits = "out-of-limits", Error;
+    /// A list with too few or too many entries for a plugin's schema.
+    WrongCount = "wrong-count", Error;
     /// Fewer pixels a metre at the far edge than a rule needs.
     BelowGate = "below-gate", Warning;
     /// Rules need pixels a metre of a camera that is not calibrated.

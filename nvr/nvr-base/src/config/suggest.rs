@@ -7,7 +7,7 @@
 const COMPARED_CHARS_MAX: usize = 40;
 
 /// The name nearest to `text`, when it is near enough to be meant: at most a third of its letters differ.
-pub(crate) fn nearest<'a>(text: &str, names: &[&'a str]) -> Option<&'a str> {
+pub fn nearest<'a>(text: &str, names: &[&'a str]) -> Option<&'a str> {
     if text.chars().count() > COMPARED_CHARS_MAX {
         return None;
     }

@@ -41,6 +41,9 @@
 #ifndef REGIME
 #define REGIME NVR_REGIME_EVENT_EIGHT
 #endif
+#ifndef CONFIG_SCHEMA
+#define CONFIG_SCHEMA "{}"
+#endif
 #ifndef OUTPUTS
 #define OUTPUTS NVR_OUTPUT_EVENTS
 #endif
@@ -79,7 +82,7 @@ static const nvr_descriptor_t zoo_descriptor = {
     .version = { "1.0.0", 5 },
     .situation = { SITUATION, sizeof(SITUATION) - 1 },
     .texts = { "{}", 2 },
-    .config_schema = { "{}", 2 },
+    .config_schema = { CONFIG_SCHEMA, sizeof(CONFIG_SCHEMA) - 1 },
     .event_types = zoo_types,
     .event_types_len = 1,
     .needs = &zoo_needs,

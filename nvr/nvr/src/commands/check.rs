@@ -5,6 +5,7 @@
 //! Leaves to others: finding them (`nvr_base::config`), asking cameras (`probe`).
 
 mod gate;
+mod plugins;
 mod probe;
 mod rules;
 
@@ -65,7 +66,11 @@ fn check(
     if let Some(config) = &loaded.config {
         measured = gate::measure(config, &widths(&streams, answers.as_deref()));
         loaded.findings.extend(rules::without_plugin(config));
-        loaded.findings.extend(gate::findings(config, &measured, &|plugin| gate::wish(config, plugin)));
+        let described = plugins::describe(config);
+        loaded.findings.extend(rules::wrong_keys(config, &described));
+        loaded
+            .findings
+            .extend(gate::findings(config, &measured, &|plugin| plugins::wish(&described, plugin)));
         loaded.findings.sort_by_key(|f| (f.place.is_none(), f.place));
     }
     if json {

@@ -1,11 +1,8 @@
 //! What `nvr check` says of calibration: pixels a metre of each rule, and whether they are enough.
 //!
 //! Promises: warnings only, with their places; what is not known (no calibration, no size of the picture) is said so once.
-//! Leaves to others: the measure (`nvr_base::ground`), asking cameras for the size (`probe`).
+//! Leaves to others: the measure (`nvr_base::ground`), asking cameras for the size (`probe`) and plugins for their wish (`plugins`).
 
-use crate::commands::plugins::shelf::find;
-use crate::commands::plugins::source::Source;
-use crate::commands::plugins::verify::examine;
 use nvr_base::StreamId;
 use nvr_base::config::{Config, Finding, FindingId};
 use nvr_base::ground::{Gate, gate, px_per_m};
@@ -21,15 +18,6 @@ pub(super) fn measure(config: &Config, widths: &BTreeMap<StreamId, u32>) -> Vec<
         px_per_m(camera.ground.as_ref(), rule.zone.as_ref(), rule.line.as_ref(), width_px)
     };
     config.rules.iter().map(of).collect()
-}
-
-/// Pixels a metre that a plugin would like; it is run for that, as it runs in the recorder. What keeps it from running is
-/// `nvr plugins verify`'s to say.
-pub(super) fn wish(config: &Config, plugin: &str) -> Option<f64> {
-    let folder = crate::args::FolderArgs { plugins: None, trusted_keys: Vec::new() };
-    let item = find(&Source::of(Some(config), &folder), plugin).ok()?;
-    let examined = examine(&item, &mut |_| Ok(())).ok()?;
-    examined.descriptor.map(|d| f64::from(d.min_px_per_m))
 }
 
 /// Rules with too few, and cameras that ought to be calibrated. `wish` is asked once a plugin, and only where there is

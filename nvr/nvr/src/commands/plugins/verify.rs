@@ -64,6 +64,27 @@ fn locate(plugin: &Path, source: &Source) -> anyhow::Result<Item> {
     find(&source.at(folder), &name)
 }
 
+/// Asks a plugin in its sandboxed worker what it is, as the recorder does before the self-test.
+///
+/// # Errors
+/// Why the recorder would not take it, or what keeps it from saying.
+pub(crate) fn ask(item: &Item) -> Result<Descriptor, String> {
+    let manifest = match (&item.manifest, item.state) {
+        (Some(manifest), State::Ready) => manifest,
+        _ => return Err(item.why.clone().unwrap_or_default()),
+    };
+    let store = tempfile::tempdir().map_err(|e| e.to_string())?;
+    // Its signature is judged already: that is its state.
+    let trust = Trust::new(&[], true).map_err(|e| e.to_string())?;
+    let copy = stage(&item.folder, &item.name, manifest.sha256, None, &trust, store.path())
+        .map_err(|e| e.to_string())?;
+    let (program, library) = (program("nvr-worker"), copy.path);
+    let worker = Worker::start(&Launch { program, library, memory_bytes_max: MEMORY_BYTES_MAX })
+        .map_err(|ended| ended.0)?;
+    agree(manifest, worker.descriptor())?;
+    Ok(worker.descriptor().clone())
+}
+
 /// Examines a plugin and says every step.
 ///
 /// # Errors

@@ -17,15 +17,18 @@ use std::path::Path;
 /// What is wrong with a value.
 type Mistake = (FindingId, Vec<(&'static str, Arg)>);
 
+/// Keyword of a schema, how people write it, and whether it holds.
+type Limit = (&'static str, &'static str, fn(f64, f64) -> bool);
+
 /// Limits of a number: their names in a schema, how people write them, and whether they hold.
-const LIMITS: [(&str, &str, fn(f64, f64) -> bool); 4] = [
+const LIMITS: [Limit; 4] = [
     ("minimum", "≥", |n, limit| n >= limit),
     ("exclusiveMinimum", ">", |n, limit| n > limit),
     ("maximum", "≤", |n, limit| n <= limit),
     ("exclusiveMaximum", "<", |n, limit| n < limit),
 ];
 /// The same of the length of a list.
-const COUNTS: [(&str, &str, fn(f64, f64) -> bool); 2] =
+const COUNTS: [Limit; 2] =
     [("minItems", "≥", |n, limit| n >= limit), ("maxItems", "≤", |n, limit| n <= limit)];
 
 /// What is wrong with the keys of `rule`, which stands in `file`, for a plugin with this configuration schema.
@@ -104,7 +107,7 @@ fn not_a_choice(value: &toml::Value, choices: &[Value]) -> Option<Mistake> {
 }
 
 /// All limits in words, when one of them does not hold.
-fn broken(number: f64, of: &Value, limits: &[(&str, &str, fn(f64, f64) -> bool)]) -> Option<String> {
+fn broken(number: f64, of: &Value, limits: &[Limit]) -> Option<String> {
     let (mut words, mut all_hold) = (Vec::new(), true);
     for (name, sign, holds) in limits {
         if let Some(limit) = of.get(name).and_then(Value::as_f64) {

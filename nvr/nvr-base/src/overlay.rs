@@ -362,7 +362,7 @@ mod tests {
 
     #[test]
     fn hostile_files_are_refused() {
-        check(b"nvr-overlay2 and more", "no overlay file");
+        check(b"nvr-overlay1 and more", "no overlay file");
         check(&[MAGIC.as_slice(), &u32::MAX.to_le_bytes()].concat(), "length of a record");
         check(&[MAGIC.as_slice(), &3_u32.to_le_bytes(), &[0, 0, 9]].concat(), "after a record");
         check(&[MAGIC.as_slice(), &5_u32.to_le_bytes(), &[0xff; 5]].concat(), "cannot be read");

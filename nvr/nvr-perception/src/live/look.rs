@@ -157,7 +157,7 @@ mod tests {
             said.as_bytes().chunks(60).map(|part| part.iter().filter(|c| **c == b'X').count()).collect()
         };
         assert_eq!(count(".", 'o'), [10, 3, 3, 3]);
-        assert_eq!(count("s", 'o'), [15, 8, 6, 6]);
+        assert_eq!(count("s", 'o'), [25, 7, 6, 6]);
         // Not seen, or not sure: with every frame for 10 s, then as all else.
         assert_eq!(count(".", 'u'), [25, 3, 3, 3]);
     }

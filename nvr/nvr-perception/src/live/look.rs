@@ -159,6 +159,6 @@ mod tests {
         assert_eq!(count(".", 'o'), [10, 3, 3, 3]);
         assert_eq!(count("s", 'o'), [25, 7, 6, 6]);
         // Not seen, or not sure: with every frame for 10 s, then as all else.
-        assert_eq!(count(".", 'u'), [25, 3, 3, 3]);
+        assert_eq!(count(".", 'u'), [24, 3, 3, 3]);
     }
 }

@@ -364,7 +364,7 @@ mod tests {
     fn hostile_files_are_refused() {
         check(b"nvr-overlay1 and more", "no overlay file");
         check(&[MAGIC.as_slice(), &u32::MAX.to_le_bytes()].concat(), "length of a record");
-        check(&[MAGIC.as_slice(), &3_u32.to_le_bytes(), &[0, 0, 9]].concat(), "after a record");
+        check(&[MAGIC.as_slice(), &4_u32.to_le_bytes(), &[0, 0, 0, 9]].concat(), "after a record");
         check(&[MAGIC.as_slice(), &5_u32.to_le_bytes(), &[0xff; 5]].concat(), "cannot be read");
         check(&file(&head(), &[overlay(1), overlay(1)]), "order of times");
         check(&file(&Head::default(), &[overlay(1)]), "number of a rule");

@@ -133,6 +133,11 @@ impl Lifecycle {
         self.live.iter().chain(&self.coming).chain(&self.draining)
     }
 
+    /// True while it serves, is about to, ends, or is to be started again: its situation is taken.
+    pub fn is_in_place(&self) -> bool {
+        self.generations().next().is_some() || self.retry.is_some()
+    }
+
     /// Hashes in quarantine, and why.
     pub fn quarantine(&self) -> &[(Hash, String)] {
         &self.quarantine

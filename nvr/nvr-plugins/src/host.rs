@@ -1,7 +1,8 @@
 //! The host of all plugins: from files in a folder to workers that may serve, and the orders what to do with them.
 //!
 //! Promises: never waits for a plugin: self-tests run on threads of their own, serving workers belong to whoever takes
-//!   them; what is turned away or ended is one sentence in an [`Order`] and in [`Host::list`].
+//!   them; what is turned away or ended is one sentence in an [`Order`] and in [`Host::list`]; one plugin serves a
+//!   situation, and another for the same one, under another name, gets its turn when the first is gone.
 //! Leaves to others: decisions (`catalogue`, `generation`), when to look (`watch`), instances, inputs and events of a
 //!   worker that was taken, and reporting its end with [`Host::died`] or [`Host::drained`].
 
@@ -105,7 +106,17 @@ struct Slot {
     life: Lifecycle,
     copies: BTreeMap<Hash, Staged>,
     last: Option<Hash>,
+    /// What another plugin of the same situation keeps out: its manifest and signature.
+    kept_out: Option<(Manifest, Option<String>)>,
     why: Option<String>,
+}
+
+impl Slot {
+    /// What the copy that came last serves as.
+    fn id(&self) -> Option<&str> {
+        let staged = self.copies.get(&self.last?)?;
+        Some(&staged.manifest.id)
+    }
 }
 
 type Tested = (String, GenerationId, Result<Worker, String>);
@@ -144,17 +155,20 @@ impl Host {
                     self.stage(name, manifest, signature.as_deref(), now_ms, &mut orders);
                 }
                 catalogue::Action::Retire { name } => {
+                    self.slots.entry(name.clone()).or_default().kept_out = None;
                     self.step(&name, Event::Withdrawn, now_ms, &mut orders);
                 }
                 catalogue::Action::Reject { name, why } => {
                     if let Some(slot) = self.slots.get_mut(&name) {
                         slot.why = Some(why.clone());
+                        slot.kept_out = None;
                     }
                     orders.push(Order::Rejected(name, why));
                 }
                 catalogue::Action::Wait { name, why, .. } => orders.push(Order::Waiting(name, why)),
             }
         }
+        self.let_in(now_ms, &mut orders);
         orders
     }
 
@@ -178,6 +192,7 @@ impl Host {
         for name in names {
             self.step(&name, Event::Tick, now_ms, &mut orders);
         }
+        self.let_in(now_ms, &mut orders);
         orders
     }
 
@@ -188,6 +203,7 @@ impl Host {
             slot.why = Some(why.to_owned());
         }
         self.step(plugin, Event::Died(generation, why.to_owned()), now_ms, &mut orders);
+        self.let_in(now_ms, &mut orders);
         orders
     }
 
@@ -195,12 +211,18 @@ impl Host {
     pub fn drained(&mut self, plugin: &str, generation: GenerationId, now_ms: u64) -> Vec<Order> {
         let mut orders = Vec::new();
         self.step(plugin, Event::Drained(generation), now_ms, &mut orders);
+        self.let_in(now_ms, &mut orders);
         orders
     }
 
     /// A person lifts the quarantine of a hash.
     pub fn release(&mut self, plugin: &str, hash: Hash, now_ms: u64) -> Vec<Order> {
         let mut orders = Vec::new();
+        let id = self.slots.get(plugin).and_then(Slot::id);
+        if let Some(why) = id.and_then(|id| self.keeps_out(plugin, id)) {
+            orders.push(Order::Rejected(plugin.to_owned(), why));
+            return orders;
+        }
         self.step(plugin, Event::Released(hash), now_ms, &mut orders);
         orders
     }
@@ -229,17 +251,16 @@ impl Host {
         now_ms: u64,
         orders: &mut Vec<Order>,
     ) {
+        if let Some(why) = self.keeps_out(&name, &manifest.id) {
+            let slot = self.slots.entry(name.clone()).or_default();
+            slot.why = Some(why.clone());
+            slot.kept_out = Some((manifest, signature.map(str::to_owned)));
+            orders.push(Order::Rejected(name, why));
+            return;
+        }
         let s = &self.settings;
         let hash = manifest.sha256;
-        let other = self.slots.iter().find(|(n, slot)| {
-            let id = slot.last.and_then(|h| slot.copies.get(&h)).map(|staged| &staged.manifest.id);
-            **n != name && id == Some(&manifest.id) && slot.life.generations().next().is_some()
-        });
-        let copied = match other {
-            Some((other, _)) => Err(format!("{other} already serves `{}`", manifest.id)),
-            None => staging::stage(&s.folder, &name, hash, signature, &s.trust, &s.store)
-                .map_err(|e| e.to_string()),
-        };
+        let copied = staging::stage(&s.folder, &name, hash, signature, &s.trust, &s.store);
         let slot = self.slots.entry(name.clone()).or_default();
         match copied {
             Ok(copy) => {
@@ -249,9 +270,31 @@ impl Host {
                 slot.why = None;
                 self.step(&name, Event::Offered(hash), now_ms, orders);
             }
-            Err(why) => {
-                slot.why = Some(why.clone());
-                orders.push(Order::Rejected(name, why));
+            Err(error) => {
+                slot.why = Some(error.to_string());
+                orders.push(Order::Rejected(name, error.to_string()));
+            }
+        }
+    }
+
+    /// Why the plugin `name` may not serve as `id`: another one does.
+    fn keeps_out(&self, name: &str, id: &str) -> Option<String> {
+        let is_it =
+            |(n, slot): &(&String, &Slot)| *n != name && slot.id() == Some(id) && slot.life.is_in_place();
+        self.slots.iter().find(is_it).map(|(other, _)| format!("{other} already serves `{id}`"))
+    }
+
+    /// Takes in what was kept out, where the place is free now.
+    fn let_in(&mut self, now_ms: u64, orders: &mut Vec<Order>) {
+        let names: Vec<String> = self.slots.keys().cloned().collect();
+        for name in names {
+            let id = self.slots.get(&name).and_then(|slot| Some(&slot.kept_out.as_ref()?.0.id));
+            if id.is_none_or(|id| self.keeps_out(&name, id).is_some()) {
+                continue;
+            }
+            let kept_out = self.slots.get_mut(&name).and_then(|slot| slot.kept_out.take());
+            if let Some((manifest, signature)) = kept_out {
+                self.stage(name, manifest, signature.as_deref(), now_ms, orders);
             }
         }
     }

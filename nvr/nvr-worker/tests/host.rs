@@ -40,6 +40,11 @@ impl Rig {
 
     /// Builds a plugin of the zoo beside the folder and moves it and its manifest in.
     fn put(&self, plugin: &str, version_flag: &str) {
+        self.put_as("zoo", plugin, version_flag);
+    }
+
+    /// The same, under this name.
+    fn put_as(&self, name: &str, plugin: &str, version_flag: &str) {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let built = tempfile::tempdir().unwrap();
         let out = built.path().join("libzoo.so");
@@ -64,8 +69,9 @@ impl Rig {
             sha256: hash_of(&bytes),
             author: String::new(),
         };
-        std::fs::write(self.folders.0.path().join("libzoo.so"), bytes).unwrap();
-        std::fs::write(self.folders.0.path().join("zoo.toml"), manifest.to_toml().unwrap()).unwrap();
+        std::fs::write(self.folders.0.path().join(format!("lib{name}.so")), bytes).unwrap();
+        std::fs::write(self.folders.0.path().join(format!("{name}.toml")), manifest.to_toml().unwrap())
+            .unwrap();
     }
 
     /// Runs the host until its log ends with these words.
@@ -142,6 +148,35 @@ fn drop_in_replace_break_remove() {
     std::fs::remove_file(rig.folders.0.path().join("libzoo.so")).unwrap();
     rig.until(&["blind", "drain 4"]);
     assert_eq!(rig.host.list()[0].generations, []);
+}
+
+#[test]
+fn one_of_two_for_a_situation_waits_until_the_other_is_gone() {
+    let mut rig = Rig::new();
+    let remove = |rig: &Rig, name: &str| {
+        for file in [format!("lib{name}.so"), format!("{name}.toml")] {
+            std::fs::remove_file(rig.folders.0.path().join(file)).unwrap();
+        }
+    };
+    rig.put("good", "-DV=1");
+    rig.until(&["take 1", "cut 0 1"]);
+    rig.put_as("other", "good", "-DV=2");
+    rig.until(&["rejected zoo already serves `zone-entry`"]);
+    remove(&rig, "zoo");
+    rig.until(&["blind", "drain 1", "take 1", "cut 0 1"]);
+    // Both at once, as one look at the folder sees it.
+    remove(&rig, "other");
+    rig.put("good", "-DV=3");
+    rig.until(&["take 2", "cut 0 2"]);
+    // What waits and is removed does not come.
+    rig.put_as("other", "good", "-DV=4");
+    rig.until(&["rejected zoo already serves `zone-entry`"]);
+    remove(&rig, "other");
+    std::fs::write(rig.folders.0.path().join("last.toml"), "x").unwrap();
+    rig.until(&["rejected"]);
+    remove(&rig, "zoo");
+    rig.until(&["blind", "drain 2"]);
+    assert!(rig.host.list().iter().all(|line| line.generations.is_empty()));
 }
 
 #[test]

@@ -73,13 +73,6 @@ pub(super) fn find_box(bytes: &[u8], kind: Kind) -> Option<&[u8]> {
     None
 }
 
-/// CRC32C of `bytes` without the four at `hole`, where the sum itself stands.
-pub(super) fn crc_around(bytes: &[u8], hole: usize) -> u32 {
-    let before = bytes.get(..hole).unwrap_or(bytes);
-    let after = bytes.get(hole.saturating_add(4)..).unwrap_or_default();
-    crc32c::crc32c_append(crc32c::crc32c(before), after)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -163,10 +163,8 @@ pub fn encode_fragment(
 
     set_u32(out, len_at, len as u32);
     let header = out.get(base..).unwrap_or_default();
-    let mut crc = super::bytes::crc_around(header, crc_at - base);
-    for data in fragment.payload() {
-        crc = crc32c::crc32c_append(crc, data);
-    }
+    let crc = super::checksum::around(header, crc_at - base);
+    let crc = super::checksum::joined(crc, fragment.payload_crc, payload);
     set_u32(out, crc_at, crc);
     let identity = FragmentIdentity { len: len as u32, crc, ..identity };
     Ok(identity.info(cx.offset, header_len as u32, moof_at as u16, cx.utc))

@@ -22,6 +22,8 @@ pub struct Fragment {
     pub end: Ticks,
     /// Payload bytes of both tracks.
     pub bytes: u64,
+    /// CRC-32C of the payload in the file's order.
+    pub payload_crc: u32,
     /// The first picture is a key frame.
     pub key_first: bool,
     /// Key frames in it.

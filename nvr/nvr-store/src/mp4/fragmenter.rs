@@ -1,7 +1,8 @@
 //! Gathers samples into fragments.
 //!
-//! Promises: every sample pushed comes out once, in order within its track, its payload never copied; a fragment
-//! never exceeds its limits by more than one sample.
+//! Promises: every sample pushed comes out once, in order within its track, its payload never copied and read once, as it
+//! comes and while it is still in the processor's cache, for its checksum; a fragment never exceeds its limits by more than
+//! one sample.
 //! Leaves to others: epochs and gaps (call [`Fragmenter::finish`] at each), bytes (`encode`).
 
 use super::fragment::Fragment;
@@ -47,6 +48,10 @@ pub struct Fragmenter {
     video: Vec<Sample>,
     audio: Vec<Sample>,
     bytes: u64,
+    /// CRC-32C of the payload of each track so far, and the sound's bytes.
+    video_crc: u32,
+    audio_crc: u32,
+    audio_bytes: u64,
     keys: u16,
     /// Duration of the previous sample of each track: what `finish` repeats.
     video_ticks: u32,
@@ -65,6 +70,9 @@ impl Fragmenter {
             video: Vec::new(),
             audio: Vec::new(),
             bytes: 0,
+            video_crc: 0,
+            audio_crc: 0,
+            audio_bytes: 0,
             keys: 0,
             video_ticks: 0,
             audio_ticks: 0,
@@ -77,10 +85,16 @@ impl Fragmenter {
     pub fn push(&mut self, sample: Sample) -> Option<Fragment> {
         let closed = if self.closes_before(&sample) { self.close(Some(&sample)) } else { None };
         self.bytes += sample.data.len() as u64;
-        let (samples, ticks, last) = match sample.track {
-            Track::Video => (&mut self.video, &mut self.video_ticks, &mut self.video_dts),
-            Track::Audio => (&mut self.audio, &mut self.audio_ticks, &mut self.audio_dts),
+        let (samples, ticks, last, crc) = match sample.track {
+            Track::Video => {
+                (&mut self.video, &mut self.video_ticks, &mut self.video_dts, &mut self.video_crc)
+            }
+            Track::Audio => {
+                self.audio_bytes += sample.data.len() as u64;
+                (&mut self.audio, &mut self.audio_ticks, &mut self.audio_dts, &mut self.audio_crc)
+            }
         };
+        *crc = crc32c::crc32c_append(*crc, &sample.data);
         if let Some(last) = last.replace(sample.dts) {
             *ticks = ticks_between(last, sample.dts).unwrap_or(*ticks);
         }
@@ -127,6 +141,10 @@ impl Fragmenter {
         self.audio.reserve_exact(audio.len());
         let bytes = std::mem::take(&mut self.bytes);
         let keys = std::mem::take(&mut self.keys);
+        let (video_crc, audio_crc) =
+            (std::mem::take(&mut self.video_crc), std::mem::take(&mut self.audio_crc));
+        let audio_bytes = std::mem::take(&mut self.audio_bytes);
+        let payload_crc = super::checksum::joined(video_crc, audio_crc, audio_bytes);
         for (samples, ticks) in [(&video, &mut self.video_ticks), (&audio, &mut self.audio_ticks)] {
             let Some(last) = samples.last() else { continue };
             let told = next.filter(|n| n.track == last.track).and_then(|n| ticks_between(last.dts, n.dts));
@@ -151,6 +169,7 @@ impl Fragmenter {
             start,
             end,
             bytes,
+            payload_crc,
             keys,
         })
     }

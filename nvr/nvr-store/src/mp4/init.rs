@@ -3,7 +3,8 @@
 //! Promises: any player opens the segment as it stands; the format comes back byte for byte; a flipped bit is found.
 //! Leaves to others: fragments (`encode`), sample entries (`entry`).
 
-use super::bytes::{BOX_HEADER_LEN, Cursor, box_header, crc_around, find_box};
+use super::bytes::{BOX_HEADER_LEN, Cursor, box_header, find_box};
+use super::checksum;
 use super::encode::EncodeError;
 use super::entry::{parse_audio_entry, parse_video_entry};
 use super::identity::{SegmentIdentity, set_u32};
@@ -59,7 +60,7 @@ pub fn encode_init(format: &Format, cx: &InitContext<'_>) -> Result<Vec<u8>, Enc
             max,
         });
     }
-    let crc = crc_around(&out, hole);
+    let crc = checksum::around(&out, hole);
     set_u32(&mut out, hole, crc);
     Ok(out)
 }
@@ -151,7 +152,7 @@ pub(super) fn parse_init(bytes: &[u8]) -> Result<Init, InitFault> {
     let (identity, crc) =
         SegmentIdentity::parse(uuid).ok_or(InitFault::Damaged("the segment's identity box is none"))?;
     let whole = bytes.get(..at).unwrap_or_default();
-    if crc_around(whole, at.saturating_sub(4)) != crc {
+    if checksum::around(whole, at.saturating_sub(4)) != crc {
         return Err(InitFault::Damaged("the head's checksum does not match"));
     }
     let format = parse_moov(moov, identity.reorder_depth)

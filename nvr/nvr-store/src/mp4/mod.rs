@@ -8,6 +8,7 @@
 //! once closed in good order, `uuid(index) mfra`.
 
 mod bytes;
+mod checksum;
 pub mod encode;
 pub mod entry;
 pub mod export;

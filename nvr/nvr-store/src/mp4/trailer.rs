@@ -9,7 +9,8 @@
 //! ticks, wall clock i64 µs, monotonic u64 µs, flags u8, keys u16, pictures u16, sounds u16; last the length of
 //! the whole box u32 (to find its beginning from its end) and CRC32C u32.
 
-use super::bytes::{Cursor, crc_around, find_box};
+use super::bytes::{Cursor, find_box};
+use super::checksum;
 use super::encode::EncodeError;
 use super::fragment::FragmentInfo;
 use super::identity::{INDEX_ID, VERSION, begin, end, set_u32};
@@ -66,7 +67,7 @@ pub fn encode_trailer(fragments: &[FragmentInfo], segment_start: Ticks) -> Resul
     let len = (out.len() + 8 - at) as u32;
     out.extend_from_slice(&len.to_be_bytes());
     let hole = end(&mut out, at);
-    let crc = crc_around(&out, hole);
+    let crc = checksum::around(&out, hole);
     set_u32(&mut out, hole, crc);
 
     let entries = fragments.iter().filter(|f| f.key_first).map(|f| mp4_atom::FragmentInfo {

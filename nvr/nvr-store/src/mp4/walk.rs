@@ -4,7 +4,7 @@
 //! number of tries behind damage; memory by one chunk and the fragments' list.
 //! Leaves to others: head and trailer (`scan`).
 
-use super::bytes::crc_around;
+use super::checksum;
 use super::fragment::FragmentInfo;
 use super::header::{HEADER_READ_LEN, HeaderFault, parse_header};
 use super::identity::{FRAGMENT_ID, INDEX_ID};
@@ -137,7 +137,7 @@ impl<'a> Walk<'a> {
         }
         if checksum {
             let header = self.chunk.get(..info.header_len as usize).unwrap_or_default();
-            let mut sum = crc_around(header, crc_at);
+            let mut sum = checksum::around(header, crc_at);
             let mut from = at + u64::from(info.header_len);
             while from < info.file_end() {
                 let n = (info.file_end() - from).min(CHUNK_LEN as u64);

@@ -243,7 +243,7 @@ fn forged_numbers_do_no_harm() {
         for value in [0, 1, 0x7fff_ffff, 0x8000_0000, u32::MAX] {
             let mut bytes = written.bytes.clone();
             bytes[place..place + 4].copy_from_slice(&u32::to_be_bytes(value));
-            let sum = super::super::bytes::crc_around(&bytes[at..end], crc_at - at);
+            let sum = super::super::checksum::around(&bytes[at..end], crc_at - at);
             bytes[crc_at..crc_at + 4].copy_from_slice(&sum.to_be_bytes());
             scan_bytes(&bytes);
         }

@@ -201,7 +201,8 @@ typedef struct nvr_inference_need {
     nvr_str_t model;     /* id of a model manifest */
     nvr_region_t region;
     float min_score;     /* CROPS: of the track */
-    nvr_labels_t labels; /* CROPS: of the track */
+    nvr_labels_t labels; /* CROPS: of the track. FRAME: the model looks only where a track of these is or was within 10 s,
+                          * and while it finds something itself within 5 minutes after; empty: always */
     float per_s_max;     /* FRAME: runs a second; CROPS, ASKED: crops a second; > 0 */
     uint32_t reserved;   /* 0 */
 } nvr_inference_need_t;

@@ -72,7 +72,7 @@ pub struct InferenceNeed {
     pub model: String,
     /// What it looks at.
     pub region: Region,
-    /// Crops: of tracks with these labels.
+    /// Crops: of tracks with these labels. The frame: only where such a track is or was; see the header.
     pub labels: LabelSet,
     /// Crops: of tracks with at least this score.
     pub min_score: f32,

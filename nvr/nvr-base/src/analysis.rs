@@ -119,7 +119,7 @@ pub struct InferenceOrder {
     pub looks_at: LooksAt,
     /// Crops: least score of the track.
     pub min_score: f32,
-    /// Crops: labels of the tracks, as bits.
+    /// Crops: labels of the tracks, as bits. Whole picture: looked at only where such tracks are or were; none: always.
     pub labels: [u64; 2],
     /// Most runs, or crops, a second.
     pub per_s_max: f32,

@@ -103,6 +103,9 @@ impl Looks {
                 }
                 floats += answer.data.len();
                 choice.looked(&target, scene.at_us);
+                if target.track == WHOLE && !answer.data.is_empty() {
+                    choice.found(scene.at_us);
+                }
                 let inference = Inference {
                     model,
                     track: target.track,

@@ -35,7 +35,8 @@ impl PersonDownDetector {
         let looks = InferenceNeed {
             model: MODEL.to_owned(),
             region: Region::Frame,
-            labels: LabelSet::EMPTY,
+            // Who falls was followed before.
+            labels: LabelSet::of_classes(&[Class::Person]),
             min_score: 0.0,
             per_s_max: looks_per_s,
         };

@@ -1,7 +1,8 @@
 //! What one declared model looks at in a frame: the whole picture, boxes of tracks, or those of the tracks asked for.
 //!
-//! Promises: pure; media time and the scene alone decide; not more looks than the declared rate over any second and the
-//!   [`BURST_S`] before it; tracks take turns, the one not looked at for longest first.
+//! Promises: pure; media time, the scene and what the model found alone decide; not more looks than the declared rate over
+//!   any second and the [`BURST_S`] before it; tracks take turns, the one not looked at for longest first. A model that
+//!   looks at the whole picture for the sake of some labels rests where nothing of them is followed.
 //! Leaves to others: looking (`infer`).
 
 use super::{has, is_of_tracks};
@@ -13,6 +14,11 @@ use std::collections::BTreeMap;
 
 /// Looks not used are saved up for so long.
 const BURST_S: f64 = 0.5;
+/// The whole picture is looked at for so long after a track of the labels, or after the model last found something, µs.
+const LINGER_US: i64 = 10_000_000;
+/// What the model finds by itself keeps it looking for so long after the last track, µs: somebody who lies is found by no
+/// detector of boxes, and what is none of the labels is not to be looked at all night.
+const ALONE_US_MAX: i64 = 300_000_000;
 
 /// What is looked at.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,6 +40,9 @@ pub(super) struct Choice {
     /// When each track was last looked at.
     looked: BTreeMap<u64, i64>,
     asked: Vec<u64>,
+    /// When a track of the labels was there, and when the model found something in the whole picture.
+    followed_us: Option<i64>,
+    found_us: Option<i64>,
 }
 
 impl Choice {
@@ -47,6 +56,8 @@ impl Choice {
             at_us: None,
             looked: BTreeMap::new(),
             asked: Vec::new(),
+            followed_us: None,
+            found_us: None,
         }
     }
 
@@ -65,7 +76,7 @@ impl Choice {
     /// What is due in this scene, in order. [`Self::looked`] says that it was done.
     pub(super) fn choose(&mut self, scene: &Scene, detected: bool) -> Vec<Target> {
         if !is_of_tracks(&self.order) {
-            let due = self.grid.takes(scene.at_us);
+            let due = self.grid.takes(scene.at_us) && self.has_reason(scene);
             return due.then_some(Target { track: 0, rect: None }).into_iter().collect();
         }
         self.refill(scene.at_us);
@@ -84,6 +95,27 @@ impl Choice {
         tracks.sort_by_key(|track| (self.looked.get(&track.id.0).copied().unwrap_or(i64::MIN), track.id));
         tracks.truncate(self.saved as usize);
         tracks.iter().map(|track| Target { track: track.id.0, rect: Some(track.rect) }).collect()
+    }
+
+    /// Whether the whole picture may hold something of the labels; without labels it always may.
+    fn has_reason(&mut self, scene: &Scene) -> bool {
+        let labels = self.order.labels;
+        if labels == [0, 0] {
+            return true;
+        }
+        if scene.tracks.iter().any(|track| has(labels, track.label.index())) {
+            self.followed_us = Some(scene.at_us);
+        }
+        let within = |since: Option<i64>, limit: i64| {
+            since.is_some_and(|us| (0..=limit).contains(&scene.at_us.saturating_sub(us)))
+        };
+        within(self.followed_us, LINGER_US)
+            || within(self.followed_us, ALONE_US_MAX) && within(self.found_us, LINGER_US)
+    }
+
+    /// The model found something in the whole picture.
+    pub(super) fn found(&mut self, at_us: i64) {
+        self.found_us = Some(at_us);
     }
 
     /// It was looked at.
@@ -132,7 +164,8 @@ mod tests {
         expected: &[&[u64]],
     ) {
         let model = "m".to_owned();
-        let order = InferenceOrder { model, looks_at, min_score: 0.5, labels: [1, 0], per_s_max };
+        let labels = if looks_at == LooksAt::Frame { [0, 0] } else { [1, 0] };
+        let order = InferenceOrder { model, looks_at, min_score: 0.5, labels, per_s_max };
         let mut choice = Choice::new(&order, 10.0);
         for (n, expected) in (0..).zip(expected) {
             choice.ask(asked);
@@ -162,5 +195,41 @@ mod tests {
         check(LooksAt::Asked, 10.0, &people, &[], &[&[], &[]]);
         check(LooksAt::Asked, 20.0, &people, &[3, 9], &[&[3], &[3]]);
         check(LooksAt::Asked, 10.0, &others, &[1, 3], &[&[1], &[1]]);
+    }
+
+    /// Of pictures a second apart, `p` with a person and `.` without; the model finds something where `finds` has an `x`.
+    /// Out: `X` where it looks.
+    fn check_whole(pictures: &str, finds: &str, expected: &str) {
+        let (model, looks_at) = ("m".to_owned(), LooksAt::Frame);
+        let order = InferenceOrder { model, looks_at, min_score: 0.0, labels: [1, 0], per_s_max: 1.0 };
+        let mut choice = Choice::new(&order, 1.0);
+        let mut said = String::new();
+        for ((n, picture), finds) in
+            (0..).zip(pictures.chars()).zip(finds.chars().chain(std::iter::repeat('.')))
+        {
+            let person = [(1, Label::PERSON, 0.9, true)];
+            let other = [(2, Label::CAR, 0.9, true)];
+            let scene = scene(n * 10, if picture == 'p' { &person } else { &other });
+            let looks = !choice.choose(&scene, true).is_empty();
+            if looks && finds == 'x' {
+                choice.found(scene.at_us);
+            }
+            said.push(if looks { 'X' } else { '.' });
+        }
+        assert_eq!(said, expected, "{pictures} {finds}");
+    }
+
+    #[test]
+    fn the_whole_picture_is_looked_at_for_those_who_are_there() {
+        check_whole("......", "", "......");
+        check_whole("..pp..............", "", "..XXXXXXXXXXXX....");
+        // Found by the model, no longer by the detector.
+        check_whole("..p.................", "......xxxx", "..XXXXXXXXXXXXXXXXXX");
+        let long = ".".repeat(400);
+        check_whole(
+            &format!("p{long}"),
+            &"x".repeat(401),
+            &format!("{}{}", "X".repeat(301), ".".repeat(100)),
+        );
     }
 }

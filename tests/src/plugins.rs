@@ -48,8 +48,7 @@ pub fn zoo_manifest(id: &str, needs: &str, library: &Path) -> String {
 pub fn perceive(folder: &Path) -> PathBuf {
     let script = folder.join("perceive");
     let program = binary("perceive-for-tests");
-    std::fs::write(&script, format!("#!/bin/sh\nexec {} \"$@\" <&3 3<&-\n", program.display()))
-        .expect("a script");
+    std::fs::write(&script, format!("#!/bin/sh\nexec {} \"$@\"\n", program.display())).expect("a script");
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).expect("a script");
     script
 }

@@ -16,7 +16,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 /// Times a reset is passed over, of which there is one in a connection's life.
 const RESETS_MAX: u32 = 2;
 
-/// The descriptor on which a child finds its end.
+/// The descriptor on which a child keeps its end, once it has taken it from standard input.
 pub const CHANNEL_FD: i32 = 3;
 
 /// Why nothing was sent or received.

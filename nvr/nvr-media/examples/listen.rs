@@ -5,11 +5,10 @@
 //! Leaves to others: recording (`nvr serve`).
 #![allow(clippy::print_stdout, clippy::unwrap_used)] // A tool for people: it prints, and ends at the first fault.
 
-use command_fds::{CommandFdExt, FdMapping};
 use nvr_base::media_channel::{ChannelError, MediaChannel};
 use nvr_base::media_protocol::{MESSAGE_LEN_MAX, Start, ToChild};
 use rustix::event::{PollFd, PollFlags, poll};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -21,8 +20,7 @@ fn main() {
     let fourcc = rest.get(3).and_then(|text| text.as_bytes().try_into().ok());
     let (ours, theirs) = MediaChannel::pair().unwrap();
     let mut command = Command::new(program);
-    command.arg("capture").stdin(Stdio::null());
-    command.fd_mappings(vec![FdMapping { parent_fd: theirs, child_fd: 3 }]).unwrap();
+    command.arg("capture").stdin(theirs);
     let mut child = command.spawn().unwrap();
     drop(command);
     let start = Start {

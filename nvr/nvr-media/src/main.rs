@@ -9,7 +9,7 @@ use nvr_base::still_protocol;
 use std::process::ExitCode;
 
 const USAGE: &str =
-    "usage: nvr-media capture|still, with a socket on descriptor 3; `nvr serve` and `nvr picture` start it";
+    "usage: nvr-media capture|still, with a socket as standard input; `nvr serve` and `nvr picture` start it";
 
 #[allow(clippy::print_stderr)] // Before the recorder's socket is known there is no other place.
 fn main() -> ExitCode {

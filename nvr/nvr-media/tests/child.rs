@@ -4,17 +4,15 @@
 //! Leaves to others: real devices (`tests/vm`).
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, missing_docs)] // A test fails by panicking.
 
-use command_fds::{CommandFdExt, FdMapping};
 use nvr_base::media_channel::{ChannelError, MediaChannel};
 use nvr_base::media_protocol::{FatalCause, FromChild, MESSAGE_LEN_MAX, Start, ToChild};
 use rustix::event::{PollFd, PollFlags, poll};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 
 fn spawn() -> (MediaChannel, Child) {
     let (ours, theirs) = MediaChannel::pair().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_nvr-media"));
-    command.arg("capture").stdin(Stdio::null());
-    command.fd_mappings(vec![FdMapping { parent_fd: theirs, child_fd: 3 }]).unwrap();
+    command.arg("capture").stdin(theirs);
     (ours, command.spawn().unwrap())
 }
 

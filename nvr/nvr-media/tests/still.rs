@@ -4,7 +4,6 @@
 //! Leaves to others: finding key frames (`nvr-store`), killing a child that hangs (`nvr picture`).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)] // A test fails by panicking.
 
-use command_fds::{CommandFdExt, FdMapping};
 use nvr_base::media_channel::{ChannelError, MediaChannel};
 use nvr_base::media_protocol::{FromChild, LayerKind, LayerState, MESSAGE_LEN_MAX};
 use nvr_base::still_protocol::{ARGUMENT, ENVIRONMENT, StillOrder, send_order};
@@ -16,8 +15,7 @@ use std::process::{Child, Command, Stdio};
 fn spawn() -> (MediaChannel, Child) {
     let (ours, theirs) = MediaChannel::pair().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_nvr-media"));
-    command.arg(ARGUMENT).env_clear().envs(ENVIRONMENT).stdin(Stdio::null());
-    command.fd_mappings(vec![FdMapping { parent_fd: theirs, child_fd: 3 }]).unwrap();
+    command.arg(ARGUMENT).env_clear().envs(ENVIRONMENT).stdin(theirs);
     (ours, command.spawn().unwrap())
 }
 

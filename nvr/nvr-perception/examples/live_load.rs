@@ -15,7 +15,6 @@
 #[path = "../../nvr-media/tests/made/mod.rs"]
 mod made;
 
-use command_fds::{CommandFdExt, FdMapping};
 use made::made_of;
 use nvr_base::Codec;
 use nvr_base::analysis::{CameraNumber, CameraOrder};
@@ -27,7 +26,7 @@ use nvr_base::perceive_protocol::{
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Instant;
 
 /// Longest part of a film that is played, and how a sub-stream is encoded.
@@ -45,8 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         films.iter().map(|film| made_of(Codec::H264, (640, 360), &format!("-i {film}"), ENCODED)).collect();
     let (channel, theirs) = MediaChannel::pair()?;
     let mut command = Command::new(perceive);
-    command.arg(LIVE_ARGUMENT).stdin(Stdio::null());
-    command.fd_mappings(vec![FdMapping { parent_fd: theirs, child_fd: 3 }])?;
+    command.arg(LIVE_ARGUMENT).stdin(theirs);
     let mut child = command.spawn()?;
     drop(command);
     let (models, detector, budget_ms_per_s) = (models.clone(), None, 1900.0);

@@ -10,7 +10,7 @@ use nvr_base::perceive_protocol::{LIVE_ARGUMENT, REPLAY_ARGUMENT};
 use nvr_perception::models_cli;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: nvr-perceive replay|annotate|live, with a socket on descriptor 3: `nvr` starts it; nvr-perceive models";
+const USAGE: &str = "usage: nvr-perceive replay|annotate|live, with a socket as standard input: `nvr` starts it; nvr-perceive models";
 
 #[allow(clippy::print_stderr)] // Before the parent's socket is known there is no other place.
 fn main() -> ExitCode {

@@ -4,7 +4,6 @@
 //! Leaves to others: what is drawn in detail (`annotate/draw_tests.rs`), names of files (`nvr replay`).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)] // A test fails by panicking.
 
-use command_fds::{CommandFdExt, FdMapping};
 use nvr_base::annotate_protocol::{ANNOTATE_ARGUMENT, FromAnnotate, Make, ToAnnotate, receive_from_annotate};
 use nvr_base::media_channel::{ChannelError, MediaChannel};
 use nvr_base::media_protocol::MESSAGE_LEN_MAX;
@@ -57,8 +56,7 @@ fn run(make: Make, clip: &Path, overlays: &[u8], out: &Path) -> FromAnnotate {
     let (ours, theirs) = MediaChannel::pair().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_nvr-perceive"));
     command.arg(ANNOTATE_ARGUMENT).env("GST_REGISTRY_DISABLE", "yes");
-    command.stdin(Stdio::null()).stdout(Stdio::null());
-    command.fd_mappings(vec![FdMapping { parent_fd: theirs, child_fd: 3 }]).unwrap();
+    command.stdin(theirs).stdout(Stdio::null());
     let mut child = command.spawn().unwrap();
     drop(command);
     ours.send(&ToAnnotate::Make(make)).unwrap();

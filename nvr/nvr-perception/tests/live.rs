@@ -9,7 +9,6 @@
 #[path = "../../nvr-media/tests/made/mod.rs"]
 mod made;
 
-use command_fds::{CommandFdExt, FdMapping};
 use made::{Made, made};
 use nvr_base::analysis::{
     Analysed, CameraNumber, CameraOrder, FrameFormat, FrameOrder, InferenceOrder, LooksAt,
@@ -22,7 +21,7 @@ use nvr_base::perceive_protocol::{
 use nvr_base::{Codec, VideoFormat};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::os::fd::OwnedFd;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 /// Longest wait for anything.
@@ -47,8 +46,7 @@ impl Live {
     fn start(models: &str, threads: u16) -> Self {
         let (channel, theirs) = MediaChannel::pair().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_nvr-perceive"));
-        command.arg(LIVE_ARGUMENT).stdin(Stdio::null());
-        command.fd_mappings(vec![FdMapping { parent_fd: theirs, child_fd: 3 }]).unwrap();
+        command.arg(LIVE_ARGUMENT).stdin(theirs);
         let child = command.spawn().unwrap();
         drop(command);
         let mut live = Self {
@@ -372,8 +370,7 @@ fn orders_that_are_none() {
     let check = |first: &ToPerceive| {
         let (channel, theirs) = MediaChannel::pair().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_nvr-perceive"));
-        command.arg(LIVE_ARGUMENT).stdin(Stdio::null());
-        command.fd_mappings(vec![FdMapping { parent_fd: theirs, child_fd: 3 }]).unwrap();
+        command.arg(LIVE_ARGUMENT).stdin(theirs);
         let mut child = command.spawn().unwrap();
         drop(command);
         channel.send(first).unwrap();

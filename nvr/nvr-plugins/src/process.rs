@@ -6,8 +6,6 @@
 
 use crate::channel::{Channel, ChannelError};
 use crate::ending::Exit;
-use command_fds::{CommandFdExt, FdMapping};
-use nvr_base::packet_socket::CHANNEL_FD;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
@@ -61,10 +59,7 @@ impl Process {
     pub(crate) fn start(launch: &Launch) -> Result<(Self, Channel), StartError> {
         let (channel, theirs) = Channel::pair()?;
         let mut command = Command::new(&launch.program);
-        command.env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        command
-            .fd_mappings(vec![FdMapping { parent_fd: theirs, child_fd: CHANNEL_FD }])
-            .map_err(|e| StartError::Descriptors(e.to_string()))?;
+        command.env_clear().stdin(theirs).stdout(Stdio::null()).stderr(Stdio::piped());
         let spawned = command.spawn();
         let mut child =
             spawned.map_err(|source| StartError::Spawn { program: launch.program.clone(), source })?;

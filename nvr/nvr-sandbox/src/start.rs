@@ -4,27 +4,29 @@
 //! Leaves to others: everything after that.
 
 pub use nvr_base::packet_socket::CHANNEL_FD;
-use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 
-/// The socket to the parent. Call it once, first of all.
+/// The socket to the parent, moved from standard input, where the parent puts it, to [`CHANNEL_FD`]; standard input is
+/// empty from then on. (A descriptor of another number would need code between `fork` and `exec`, and so a copy of all the
+/// recorder's memory tables for every child.) Call it once, first of all.
 ///
 /// # Errors
-/// Descriptor 3 is not open, or is no socket of sequenced packets: not started by the recorder.
+/// Standard input is no socket of sequenced packets: not started by the recorder.
 pub fn take_channel() -> Result<OwnedFd, String> {
-    let refusal = || "descriptor 3 is no socket of the recorder: `nvr` starts this program".to_owned();
-    // SAFETY: borrowed for this look only; a descriptor that is not open gives EBADF, not undefined behaviour.
-    #[allow(unsafe_code)]
-    let probe = unsafe { BorrowedFd::borrow_raw(CHANNEL_FD) };
-    let kind = rustix::net::sockopt::socket_type(probe).map_err(|_| refusal())?;
+    let refusal = || "standard input is no socket of the recorder: `nvr` starts this program".to_owned();
+    let given = rustix::stdio::stdin();
+    let kind = rustix::net::sockopt::socket_type(given).map_err(|_| refusal())?;
     if kind != rustix::net::SocketType::SEQPACKET {
         return Err(refusal());
     }
     // Helpers that libraries start before the sandbox must not get it.
-    rustix::io::fcntl_setfd(probe, rustix::io::FdFlags::CLOEXEC).map_err(|e| e.to_string())?;
-    // SAFETY: it is open, as just seen, and nothing else in this process owns descriptor 3: `main` calls this
-    // once, first of all.
-    #[allow(unsafe_code)]
-    Ok(unsafe { OwnedFd::from_raw_fd(CHANNEL_FD) })
+    let channel = rustix::io::fcntl_dupfd_cloexec(given, CHANNEL_FD).map_err(|e| e.to_string())?;
+    if channel.as_raw_fd() != CHANNEL_FD {
+        return Err(format!("descriptor {CHANNEL_FD} is taken: `nvr` starts this program"));
+    }
+    let nothing = std::fs::File::open("/dev/null").map_err(|e| format!("/dev/null: {e}"))?;
+    rustix::stdio::dup2_stdin(nothing).map_err(|e| e.to_string())?;
+    Ok(channel)
 }
 
 /// Signals that stop a service, or Ctrl-C, reach its children too; they end with their socket, after the recorder

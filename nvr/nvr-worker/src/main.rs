@@ -1,4 +1,4 @@
-//! `nvr-worker`: started by the plugin host with a socket on descriptor 3, never by hand.
+//! `nvr-worker`: started by the plugin host with a socket as standard input, never by hand.
 //!
 //! Promises: exit code 0 after a stop in good order, 1 after a failure, 2 when started wrongly.
 //! Leaves to others: everything else (`child`).

@@ -1,4 +1,4 @@
-//! A sibling program as a child: started with a socket on descriptor 3, ended and reaped with its handle.
+//! A sibling program as a child: started with a socket as standard input, ended and reaped with its handle.
 //!
 //! Promises: nothing of this process's environment or descriptors reaches it but its socket and where its libraries are;
 //!   no process and no zombie is left behind.
@@ -6,10 +6,8 @@
 
 use crate::terminal::complain;
 use anyhow::{Context, anyhow};
-use command_fds::{CommandFdExt, FdMapping};
 use nvr_base::media_channel::{ChannelError, MediaChannel};
 use nvr_base::media_protocol::{Layer, LayerState};
-use nvr_base::packet_socket::CHANNEL_FD;
 use nvr_base::still_protocol::ENVIRONMENT;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -56,10 +54,9 @@ impl Sibling {
     ) -> anyhow::Result<(Self, MediaChannel)> {
         let (ours, theirs) = MediaChannel::pair()?;
         let mut command = Command::new(program);
-        command.arg(argument).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.arg(argument).stdin(theirs).stdout(Stdio::null()).stderr(Stdio::null());
         let kept = VARIABLES.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
         command.env_clear().envs(kept).envs(ENVIRONMENT);
-        command.fd_mappings(vec![FdMapping { parent_fd: theirs, child_fd: CHANNEL_FD }])?;
         let child = command.spawn().with_context(|| {
             format!("cannot start {}; install it beside nvr, or set {variable}", program.display())
         })?;

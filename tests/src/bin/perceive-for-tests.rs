@@ -1,7 +1,7 @@
 //! A stand-in for `nvr-perceive live` that needs no model: every camera's frames come in time, and nothing is in them.
 //!
 //! Promises: the real protocol; a frame is analysed when it is due at the ordered rate, none is dropped; a ring has
-//!   [`SLOTS`] slots, all bytes of it are 7, and a slot is not used again before it is released; it counts aloud every second. Its socket is its standard input: `exec perceive-for-tests live <&3`.
+//!   [`SLOTS`] slots, all bytes of it are 7, and a slot is not used again before it is released; it counts aloud every second. Its socket is its standard input.
 //! Leaves to others: pictures (`nvr-perception`).
 
 use nvr_base::analysis::{Analysed, CameraNumber, CameraOrder, Delivered, FrameRef, RingNumber};

@@ -5,10 +5,8 @@
 //! Leaves to others: what it says (`feed`), when to start again (`session`).
 
 use crate::failure::{Failure, FailureKind};
-use command_fds::{CommandFdExt, FdMapping};
 use nvr_base::media_channel::{ChannelError, MediaChannel};
 use nvr_base::media_protocol::{FromChild, MESSAGE_LEN_MAX, Start, ToChild};
-use nvr_base::packet_socket::CHANNEL_FD;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -48,9 +46,7 @@ impl Children {
         let broken = |why: String| Failure::new(FailureKind::Broken, format!("{name}: {why}"));
         let (ours, theirs) = MediaChannel::pair().map_err(|e| broken(e.to_string()))?;
         let mut command = Command::new(program);
-        command.arg("capture").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mapping = vec![FdMapping { parent_fd: theirs, child_fd: CHANNEL_FD }];
-        command.fd_mappings(mapping).map_err(|e| broken(format!("cannot hand a socket over: {e}")))?;
+        command.arg("capture").stdin(theirs).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().map_err(|e| {
             broken(format!(
                 "cannot start {}: {e}; install it beside nvr, or set NVR_MEDIA",
